@@ -1,0 +1,207 @@
+"""What an engine is: a read-only view of a target's root file system.
+
+An engine supplies a few primitives on *real* paths (no symlink in any parent component); this base class resolves
+every path **inside the target** before it asks a primitive. So the guarantee that a link to ``/etc/shadow`` in a
+hostile image never reaches the host's holds for all engines alike, and so do limits and errors.
+
+Paths are absolute POSIX paths inside the target, as str; bytes that are not UTF-8 are surrogate-escaped (PEP 383).
+"""
+
+import posixpath
+import stat as stat_module
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ClassVar, Self
+
+from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.model import TargetInfo
+
+MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
+DEFAULT_READ_LIMIT = 64 * 1024 * 1024
+"""Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """Result of ``stat`` or ``lstat``: ``mode`` as in stat(2), ``size`` in bytes, ``mtime`` in whole seconds (UTC)."""
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime: int
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is a regular file."""
+        return stat_module.S_ISREG(self.mode)
+
+    @property
+    def is_dir(self) -> bool:
+        """Whether this is a directory."""
+        return stat_module.S_ISDIR(self.mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether this is a symbolic link (only ever true for ``lstat``)."""
+        return stat_module.S_ISLNK(self.mode)
+
+    @property
+    def is_executable(self) -> bool:
+        """Whether this is a regular file that somebody may execute."""
+        return self.is_file and bool(self.mode & 0o111)
+
+
+@dataclass(frozen=True)
+class Filesystem:
+    """One file system of the target. Sizes in bytes; None where the engine cannot tell."""
+
+    device: str
+    type: str
+    mountpoint: str | None
+    label: str
+    uuid: str
+    size: int | None = None
+    free: int | None = None
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Disk of a target at rest. ``partition_table`` is ``mbr``, ``gpt`` or ``none``; ``virtual_size`` in bytes."""
+
+    partition_table: str
+    virtual_size: int
+    filesystems: tuple[Filesystem, ...]
+
+
+class Engine(ABC):
+    """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
+
+    name: ClassVar[str]
+
+    def __init__(self, target: TargetInfo) -> None:
+        self.target = target
+        self.notes: list[str] = []
+        """Remarks for the report, e.g. that the appliance runs without KVM."""
+
+    # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
+
+    @abstractmethod
+    def _lstat(self, path: str) -> Stat | None:
+        """Return the entry's stat without following a link, or None if there is no such entry."""
+
+    @abstractmethod
+    def _readlink(self, path: str) -> str:
+        """Return the text of the symbolic link at ``path``."""
+
+    @abstractmethod
+    def _read(self, path: str, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes of the regular file at ``path``, starting at ``offset``."""
+
+    @abstractmethod
+    def _listdir(self, path: str) -> list[str]:
+        """Return the names in the directory at ``path``, without ``.`` and ``..``, in any order."""
+
+    def disk(self) -> Disk | None:
+        """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
+        return None
+
+    def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
+        """Release what the engine holds. Calling it twice is harmless."""
+
+    # What facts use.
+
+    def resolve(self, path: str, *, follow_last: bool = True) -> str:
+        """Return the real path of ``path`` inside the target. It need not exist: what is missing stays as written.
+
+        ``..`` never climbs above the target's root, and an absolute link starts at that root again, as under
+        ``openat2(RESOLVE_IN_ROOT)``. Raises TargetError after 40 links.
+        """
+        pending = deque(part for part in path.split("/") if part not in ("", "."))
+        real = "/"
+        links = 0
+        while pending:
+            part = pending.popleft()
+            if part == "..":
+                real = posixpath.dirname(real)
+                continue
+            candidate = posixpath.join(real, part)
+            entry = self._lstat(candidate) if (pending or follow_last) else None
+            if entry is None or not entry.is_link:
+                real = candidate
+                continue
+            links += 1
+            if links > MAX_LINKS:
+                raise TargetError(f"{path}: more than {MAX_LINKS} symbolic links")
+            text = self._readlink(candidate)
+            if text.startswith("/"):
+                real = "/"
+            pending.extendleft(reversed([part for part in text.split("/") if part not in ("", ".")]))
+        return real
+
+    def lstat(self, path: str) -> Stat | None:
+        """Return the stat of ``path`` without following a link in its last component; None if it is not there."""
+        return self._lstat(self.resolve(path, follow_last=False))
+
+    def stat(self, path: str) -> Stat | None:
+        """Return the stat of what ``path`` leads to; None if it is not there (or a link leads nowhere)."""
+        return self._lstat(self.resolve(path))
+
+    def readlink(self, path: str) -> str:
+        """Return the text of the link at ``path``, not resolved. Raises EntryNotFoundError if it is no link."""
+        real = self.resolve(path, follow_last=False)
+        entry = self._lstat(real)
+        if entry is None or not entry.is_link:
+            raise EntryNotFoundError(f"{path}: no symbolic link in the target")
+        return self._readlink(real)
+
+    def read(self, path: str, *, offset: int = 0, limit: int = DEFAULT_READ_LIMIT, whole: bool = True) -> bytes:
+        """Return the content of the regular file that ``path`` leads to.
+
+        ``limit`` is the number of bytes to return at most. With ``whole`` a larger file raises ReadLimitError; without
+        it the rest is left out (a header, for instance). Raises EntryNotFoundError if there is no such file.
+        """
+        real = self.resolve(path)
+        entry = self._lstat(real)
+        if entry is None or not entry.is_file:
+            raise EntryNotFoundError(f"{path}: no regular file in the target")
+        if whole and entry.size - offset > limit:
+            raise ReadLimitError(f"{path}: {entry.size} bytes, more than the {limit} that are read")
+        return self._read(real, offset, min(limit, max(entry.size - offset, 0)))
+
+    def listdir(self, path: str) -> list[str]:
+        """Return the names in the directory that ``path`` leads to, sorted. Raises EntryNotFoundError if there is none."""
+        real = self.resolve(path)
+        entry = self._lstat(real)
+        if entry is None or not entry.is_dir:
+            raise EntryNotFoundError(f"{path}: no directory in the target")
+        return sorted(self._listdir(real))
+
+    def exists(self, path: str) -> bool:
+        """Whether ``path`` leads to something inside the target."""
+        return self.stat(path) is not None
+
+    def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
+        """Yield (path, lstat) of everything below the directory ``path``, parents first, links not followed."""
+        pending = [self.resolve(path)]
+        while pending:
+            folder = pending.pop()
+            for name in sorted(self._listdir(folder)):
+                child = posixpath.join(folder, name)
+                entry = self._lstat(child)
+                if entry is None:  # a live system may lose it meanwhile
+                    continue
+                yield child, entry
+                if entry.is_dir:
+                    pending.append(child)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,46 @@
+"""What can go wrong, as exceptions with a remedy and an exit status.
+
+The library raises these; only the command line prints them. ``message`` says what happened, ``hint`` what to do
+about it. ``exit_status`` is the status the command ends with (see the design: 2 usage or policy, 3 not readable).
+"""
+
+from typing import ClassVar
+
+
+class ValidatorError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    exit_status: ClassVar[int] = 3
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ValidatorError):
+    """The call itself makes no sense: an unknown option value, a file that is not there."""
+
+    exit_status = 2
+
+
+class PolicyError(ValidatorError):
+    """The policy cannot be used. ``message`` lists all errors, each with its path and line."""
+
+    exit_status = 2
+
+
+class TargetError(ValidatorError):
+    """The target cannot be read or must not be read (backing file, unknown format, no root)."""
+
+
+class EngineError(ValidatorError):
+    """An engine cannot run on this host, or died while it ran."""
+
+
+class EntryNotFoundError(ValidatorError):
+    """A path does not exist inside the target. Facts catch it; it reaches nobody else."""
+
+
+class ReadLimitError(ValidatorError):
+    """A file inside the target is larger than what the caller is willing to read."""

@@ -1,0 +1,146 @@
+"""What a validation says: statuses, findings, results and the report that holds them.
+
+Everything is frozen and turns into plain JSON types with ``as_dict()``. ``SCHEMA_VERSION`` changes whenever a
+reader of the JSON report would have to change.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """Outcome of one question. ERROR means "could not tell", which is neither a pass nor a fail."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    SKIP = "skip"
+    ERROR = "error"
+
+
+class Severity(StrEnum):
+    """How bad a failure is, in ascending order. The exit status looks at a threshold."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Position in ascending order: 0 for INFO."""
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check says about one subject.
+
+    ``subject``: what was asked about, e.g. ``skopeo (>= 1.9)``; ``expected`` and ``actual``: for a person;
+    ``message``: one sentence; ``hint``: what to do; ``path``: file inside the target that shows it.
+    """
+
+    subject: str
+    status: Status
+    message: str
+    expected: str = ""
+    actual: str = ""
+    hint: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finding together with the check that made it and the severity the policy gave that check."""
+
+    check: str
+    severity: Severity
+    finding: Finding
+
+    @property
+    def status(self) -> Status:
+        """The finding's status."""
+        return self.finding.status
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result with plain JSON types, flat."""
+        finding = self.finding
+        return {
+            "check": self.check,
+            "severity": str(self.severity),
+            "subject": finding.subject,
+            "status": str(finding.status),
+            "message": finding.message,
+            "expected": finding.expected,
+            "actual": finding.actual,
+            "hint": finding.hint,
+            "path": finding.path,
+        }
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """Identity of what was looked at. Sizes are bytes; fields that do not apply to a target are None."""
+
+    name: str
+    kind: str
+    format: str | None = None
+    sha256: str | None = None
+    file_size: int | None = None
+    virtual_size: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one validation.
+
+    ``policy_digest`` is the sha256 of the resolved policy's canonical JSON; ``started`` is UTC, ISO 8601;
+    ``duration`` is seconds; ``notes`` are remarks of the engine, e.g. that it fell back to TCG.
+    """
+
+    target: TargetInfo
+    policy_name: str
+    policy_digest: str
+    engine: str
+    tool_version: str
+    started: str
+    duration: float
+    results: tuple[Result, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def count(self, status: Status) -> int:
+        """Number of results with ``status``."""
+        return sum(result.status is status for result in self.results)
+
+    def exit_status(self, threshold: Severity = Severity.WARNING) -> int:
+        """Exit status for this report.
+
+        3 if any result is an ERROR; 2 if nothing was checked (no result, or only SKIP); 1 if a FAIL is at or above
+        ``threshold``; otherwise 0.
+        """
+        if self.count(Status.ERROR):
+            return 3
+        if all(result.status is Status.SKIP for result in self.results):
+            return 2
+        failed = any(result.status is Status.FAIL and result.severity.rank >= threshold.rank for result in self.results)
+        return 1 if failed else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the whole report with plain JSON types."""
+        return {
+            "schema": SCHEMA_VERSION,
+            "tool": {"name": "diskimage-validator", "version": self.tool_version},
+            "target": self.target.as_dict(),
+            "policy": {"name": self.policy_name, "sha256": self.policy_digest},
+            "engine": self.engine,
+            "started": self.started,
+            "duration_seconds": round(self.duration, 3),
+            "summary": {str(status): self.count(status) for status in Status},
+            "notes": list(self.notes),
+            "results": [result.as_dict() for result in self.results],
+        }
