@@ -173,7 +173,10 @@ class Engine(ABC):
         return self._read(real, offset, min(limit, max(entry.size - offset, 0)))
 
     def listdir(self, path: str) -> list[str]:
-        """Return the names in the directory that ``path`` leads to, sorted. Raises EntryNotFoundError if there is none."""
+        """Return the names in the directory that ``path`` leads to, sorted.
+
+        Raises EntryNotFoundError if there is none.
+        """
         real = self.resolve(path)
         entry = self._lstat(real)
         if entry is None or not entry.is_dir:
