@@ -1,0 +1,37 @@
+import pytest
+
+from diskimage_validator.errors import EngineError
+from diskimage_validator.process import Limits, run
+
+
+def test_output_and_status_are_returned() -> None:
+    done = run(["sh", "-c", "echo out; echo err >&2; exit 5"], timeout=10)
+    assert (done.status, done.stdout, done.stderr) == (5, "out\n", "err\n")
+
+
+def test_a_missing_program_is_named() -> None:
+    with pytest.raises(EngineError, match="no-such-program is not installed"):
+        run(["no-such-program"], timeout=1)
+
+
+def test_a_process_that_hangs_is_ended() -> None:
+    with pytest.raises(EngineError, match="did not finish within 1 s"):
+        run(["sleep", "60"], timeout=1)
+
+
+def test_memory_is_limited() -> None:
+    greedy = ["/usr/bin/python3", "-c", "bytearray(2 << 30)"]
+    assert run(greedy, timeout=60).status == 0
+    done = run(greedy, timeout=60, limits=Limits(address_space=1 << 30))
+    assert done.status != 0
+    assert "MemoryError" in done.stderr
+
+
+def test_cpu_time_is_limited() -> None:
+    done = run(["sh", "-c", "while :; do :; done"], timeout=60, limits=Limits(cpu_seconds=1))
+    assert done.status < 0 or done.status > 128
+
+
+def test_the_callers_environment_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "value")
+    assert "SECRET" not in run(["env"], timeout=10).stdout

@@ -1,0 +1,129 @@
+"""Whether this host can run the engines, and what mends it if not.
+
+The questions are those that users lose days on: no Python binding in the virtual environment, no kernel or an
+unreadable one, no supermin, no QEMU, KVM there but unusable. The last question is put to libguestfs itself: start.
+"""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from diskimage_validator.engines.appliance import KVM, launch
+from diskimage_validator.engines.binding import load_guestfs
+from diskimage_validator.errors import EngineError
+from diskimage_validator.process import find_program
+
+BOOT: Final = Path("/boot")
+MODULES: Final = Path("/lib/modules")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One answer. ``ok`` is False if ``engine`` cannot run because of it; ``remedy`` is what to do, if anything."""
+
+    engine: str
+    subject: str
+    ok: bool
+    message: str
+    remedy: str = ""
+
+
+def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = None) -> list[Diagnosis]:
+    """Return the diagnoses for every engine, in the order in which their causes build on each other.
+
+    With ``start`` an appliance is really started, if nothing else is wrong; that takes some ten seconds without KVM.
+    """
+    found = [_pre_flight(), _binding(), _qemu(), _supermin(), _kernel(), _kvm()]
+    if start and all(diagnosis.ok for diagnosis in found):
+        found.append(_launch(progress))
+    return found
+
+
+def _pre_flight() -> Diagnosis:
+    program = find_program("qemu-img")
+    if program:
+        return Diagnosis("guestfs", "qemu-img", ok=True, message=str(program))
+    remedy = "install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL, Fedora, SUSE)"
+    return Diagnosis("guestfs", "qemu-img", ok=False, message="not installed", remedy=remedy)
+
+
+def _binding() -> Diagnosis:
+    try:
+        module = load_guestfs()
+    except EngineError as error:
+        return Diagnosis("guestfs", "Python binding", ok=False, message=error.message, remedy=error.hint)
+    version = module.GuestFS(python_return_dict=True).version()
+    text = f"libguestfs {version['major']}.{version['minor']}.{version['release']} from {module.__file__}"
+    return Diagnosis("guestfs", "Python binding", ok=True, message=text)
+
+
+def _qemu() -> Diagnosis:
+    names = (f"qemu-system-{platform.machine()}", "qemu-kvm")
+    folders = ("/usr/bin", "/usr/libexec")  # RHEL keeps qemu-kvm off PATH
+    for name in names:
+        for folder in folders:
+            if os.access(f"{folder}/{name}", os.X_OK):
+                return Diagnosis("guestfs", "QEMU", ok=True, message=f"{folder}/{name}")
+    remedy = "install qemu-system-x86 (Debian, Ubuntu), qemu-kvm (RHEL, Fedora) or qemu-x86 (SUSE)"
+    return Diagnosis("guestfs", "QEMU", ok=False, message=f"no {' or '.join(names)}", remedy=remedy)
+
+
+def _supermin() -> Diagnosis:
+    if os.environ.get("LIBGUESTFS_PATH"):
+        message = f"not needed: LIBGUESTFS_PATH={os.environ['LIBGUESTFS_PATH']} names a fixed appliance"
+        return Diagnosis("guestfs", "supermin", ok=True, message=message)
+    program = find_program("supermin")
+    if program:
+        return Diagnosis("guestfs", "supermin", ok=True, message=str(program))
+    return Diagnosis("guestfs", "supermin", ok=False, message="not installed", remedy="install the package supermin")
+
+
+def kernels() -> Iterator[tuple[Path, bool]]:
+    """Yield (kernel, readable) for every kernel that supermin could boot: one in /boot that has its modules."""
+    for path in sorted(BOOT.glob("vmlinuz-*")):
+        if (MODULES / path.name.removeprefix("vmlinuz-")).is_dir():
+            yield path, os.access(path, os.R_OK)
+
+
+def _kernel() -> Diagnosis:
+    found = list(kernels())
+    readable = [path for path, is_readable in found if is_readable]
+    if readable:
+        return Diagnosis("guestfs", "kernel", ok=True, message=str(readable[-1]))
+    if found:
+        names = ", ".join(str(path) for path, _ in found)
+        remedy = f"let this user read it: chmod 0644 {found[-1][0]} (Ubuntu: dpkg-statoverride keeps it so)"
+        return Diagnosis("guestfs", "kernel", ok=False, message=f"not readable: {names}", remedy=remedy)
+    remedy = "install a kernel for the appliance, e.g. linux-image-cloud-amd64; it need not be the running one"
+    message = f"no {BOOT}/vmlinuz-VERSION with {MODULES}/VERSION"
+    return Diagnosis("guestfs", "kernel", ok=False, message=message, remedy=remedy)
+
+
+def _kvm() -> Diagnosis:
+    """KVM is never a must: without it the appliance runs under TCG."""
+    if not KVM.exists():
+        return Diagnosis("guestfs", "KVM", ok=True, message="not there: the appliance runs under TCG, more slowly")
+    if not os.access(KVM, os.R_OK | os.W_OK):
+        remedy = "for speed: add this user to the group kvm"
+        return Diagnosis("guestfs", "KVM", ok=True, message="no access: the appliance runs under TCG", remedy=remedy)
+    return Diagnosis("guestfs", "KVM", ok=True, message=f"{KVM} opens; whether it works shows when it is used")
+
+
+def _launch(progress: Callable[[str], None] | None) -> Diagnosis:
+    with tempfile.NamedTemporaryFile(suffix=".raw") as scratch:
+        scratch.truncate(1024 * 1024)
+
+        def add_drives(handle: Any) -> None:
+            handle.add_drive_opts(scratch.name, format="raw", readonly=True)
+
+        try:
+            handle, notes = launch(add_drives, progress=progress)
+        except EngineError as error:
+            remedy = "see what it says: LIBGUESTFS_DEBUG=1 libguestfs-test-tool"
+            return Diagnosis("guestfs", "start", ok=False, message=error.message, remedy=remedy)
+        handle.close()
+    return Diagnosis("guestfs", "start", ok=True, message="; ".join(notes) or "the appliance starts")

@@ -1,0 +1,204 @@
+"""The reference engine: libguestfs reads the disk in a small virtual machine of its own.
+
+It reads every file system that a Linux kernel reads, and a file system made to attack its reader attacks the kernel of
+the appliance, not the host's. The drive is added read-only, with an explicit format, without network.
+"""
+
+import posixpath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final
+
+from diskimage_validator.engines.appliance import Progress, launch
+from diskimage_validator.engines.base import Disk, Engine, Filesystem, Stat
+from diskimage_validator.errors import EngineError, TargetError
+from diskimage_validator.image_file import ImageFile
+from diskimage_validator.model import TargetInfo
+
+DEVICE: Final = "/dev/sda"
+SECTION: Final = 1024 * 1024
+"""Bytes per pread call: a message of the appliance's protocol is limited to 4 MiB (guestfs-internals(1))."""
+ROOT_MARKS: Final = ("/etc/os-release", "/usr/lib/os-release")
+TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
+UNMOUNTABLE: Final = frozenset({"swap", "unknown", "crypto_LUKS", "LVM2_member", "linux_raid_member"})
+
+
+class GuestfsEngine(Engine):
+    """Read-only view of an image's root file system, with the file systems of its fstab mounted where they belong."""
+
+    name: ClassVar[str] = "guestfs"
+
+    def __init__(self, image: ImageFile, *, progress: Progress | None = None) -> None:
+        super().__init__(
+            TargetInfo(
+                name=str(image.path),
+                kind="disk-image",
+                format=image.format,
+                sha256=image.sha256,
+                file_size=image.file_size,
+                virtual_size=image.virtual_size,
+            )
+        )
+        self._stats: dict[str, Stat | None] = {}
+        self._mounted: dict[str, str] = {}
+        self._handle, notes = launch(
+            lambda handle: handle.add_drive_opts(str(image.path), format=image.format, readonly=True),
+            progress=progress,
+        )
+        self.notes.extend([*image.notes, *notes])
+        try:
+            if progress:
+                progress("mounting the root file system")
+            with _engine_errors("looking for the root file system"):
+                self._types: dict[str, str] = self._handle.list_filesystems()
+                self._mount_root()
+                self._mount_fstab()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the appliance."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
+
+    def disk(self) -> Disk:
+        """Return partition table and file systems; sizes and free space are those of mounted file systems."""
+        with _engine_errors("reading the disk's layout"):
+            partitioned = bool(self._handle.list_partitions())
+            table = TABLES.get(self._handle.part_get_parttype(DEVICE), "unknown") if partitioned else "none"
+            return Disk(
+                partition_table=table,
+                virtual_size=int(self._handle.blockdev_getsize64(DEVICE)),
+                filesystems=tuple(self._filesystem(device, kind) for device, kind in sorted(self._types.items())),
+            )
+
+    def _filesystem(self, device: str, kind: str) -> Filesystem:
+        mountpoint = self._mounted.get(device)
+        size = free = None
+        if mountpoint is not None:
+            usage = self._handle.statvfs(mountpoint)
+            size = int(usage["blocks"]) * int(usage["frsize"])
+            free = int(usage["bavail"]) * int(usage["frsize"])
+        known = kind not in UNMOUNTABLE
+        return Filesystem(
+            device=device,
+            type=kind,
+            mountpoint=mountpoint,
+            label=self._handle.vfs_label(device) if known else "",
+            uuid=self._handle.vfs_uuid(device) if known else "",
+            size=size,
+            free=free,
+        )
+
+    def _mount_root(self) -> None:
+        """Mount the one file system that holds an operating system. None, or several, is an error."""
+        roots = []
+        for device, kind in sorted(self._types.items()):
+            if kind in UNMOUNTABLE:
+                continue
+            try:
+                self._handle.mount_ro(device, "/")
+            except RuntimeError as error:
+                self.notes.append(f"{device} ({kind}) cannot be mounted: {error}")
+                continue
+            if any(self._handle.is_file(mark, followsymlinks=True) for mark in ROOT_MARKS):
+                roots.append(device)
+            self._handle.umount("/")
+        if len(roots) != 1:
+            seen = ", ".join(f"{device} {kind}" for device, kind in sorted(self._types.items())) or "none"
+            problem = "no file system" if not roots else f"{len(roots)} file systems"
+            raise TargetError(f"{problem} in the image with an os-release file; file systems: {seen}")
+        self._handle.mount_ro(roots[0], "/")
+        self._mounted[roots[0]] = "/"
+
+    def _mount_fstab(self) -> None:
+        """Mount what the image's fstab(5) mounts, if it is on this disk: /boot, for instance, may be a partition."""
+        if not self._handle.is_file("/etc/fstab"):
+            return
+        text = self.read("/etc/fstab", limit=SECTION).decode(errors="replace")
+        entries = [line.split("#")[0].split() for line in text.splitlines()]
+        wanted = [(entry[1], entry[0]) for entry in entries if len(entry) >= 2 and entry[1].startswith("/")]
+        for mountpoint, source in sorted(wanted):
+            device = self._find_device(source)
+            if mountpoint == "/" or device is None or device in self._mounted:
+                continue
+            real = self.resolve(mountpoint)
+            try:
+                self._handle.mount_ro(device, real)
+            except RuntimeError as error:
+                self.notes.append(f"{mountpoint} ({device}) cannot be mounted: {error}")
+                continue
+            self._mounted[device] = real
+            self._stats.clear()
+
+    def _find_device(self, source: str) -> str | None:
+        """Return the device of an fstab source that is on this disk (by label, UUID or name), else None."""
+        kind, _, value = source.partition("=")
+        value = value.strip('"')
+        for device in self._types:
+            if kind == "LABEL" and self._handle.vfs_label(device) == value:
+                return device
+            if kind == "UUID" and self._handle.vfs_uuid(device) == value:
+                return device
+        return source if source in self._types else None
+
+    # Primitives of the engine protocol.
+
+    def _lstat(self, path: str) -> Stat | None:
+        if path not in self._stats:
+            self._stats[path] = self._fetch_stat(path)
+        return self._stats[path]
+
+    def _fetch_stat(self, path: str) -> Stat | None:
+        if path == "/":
+            with _engine_errors(path):
+                return _stat(self._handle.lstatns("/"))
+        folder, name = posixpath.split(path)
+        parent = self._lstat(folder)
+        if parent is None or not parent.is_dir:
+            return None
+        # lstatnslist marks a missing entry with inode -1, where lstatns would raise an error without its errno.
+        with _engine_errors(path):
+            (entry,) = self._handle.lstatnslist(folder, [name])
+        return None if entry["st_ino"] == -1 else _stat(entry)
+
+    def _readlink(self, path: str) -> str:
+        with _engine_errors(path):
+            return str(self._handle.readlink(path))
+
+    def _read(self, path: str, offset: int, size: int) -> bytes:
+        parts = []
+        with _engine_errors(path):
+            while size > 0:
+                part: bytes = self._handle.pread(path, min(size, SECTION), offset)
+                if not part:
+                    break
+                parts.append(part)
+                offset += len(part)
+                size -= len(part)
+        return b"".join(parts)
+
+    def _listdir(self, path: str) -> list[str]:
+        with _engine_errors(path):
+            return [str(name) for name in self._handle.ls(path)]
+
+
+def _stat(entry: dict[str, Any]) -> Stat:
+    return Stat(
+        mode=int(entry["st_mode"]),
+        uid=int(entry["st_uid"]),
+        gid=int(entry["st_gid"]),
+        size=int(entry["st_size"]),
+        mtime=int(entry["st_mtime_sec"]),
+    )
+
+
+@contextmanager
+def _engine_errors(subject: str) -> Iterator[None]:
+    """Turn the binding's errors into EngineError: RuntimeError, and UnicodeDecodeError for a name that is not UTF-8."""
+    try:
+        yield
+    except (RuntimeError, UnicodeDecodeError) as error:
+        raise EngineError(f"libguestfs: {subject}: {error}") from error

@@ -1,0 +1,166 @@
+"""Pre-flight of an image file: nothing reads a file system before this is done.
+
+A disk image is hostile input: a qcow2 may name a backing file or an external data file, and whoever opens it then
+reads files of the host (CVE-2024-32498). So the format is stated by the caller or detected from the header by
+oslo.utils' inspector, which OpenStack made for exactly this; then the header's safety checks run; and only then do
+QEMU's tools see the file, with the format given explicitly and under resource limits.
+"""
+
+import hashlib
+import json
+import logging
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from oslo_utils.imageutils import format_inspector
+
+from diskimage_validator.errors import TargetError, UsageError
+from diskimage_validator.process import Limits, run
+
+FORMATS: Final = ("qcow2", "raw")
+"""Formats that are read. Everything else is refused with its name: convert it first."""
+
+QEMU_LIMITS: Final = Limits(address_space=1 << 30, cpu_seconds=30)
+QEMU_TIMEOUT: Final = 60.0
+CHUNK: Final = 4 * 1024 * 1024
+
+REFUSALS: Final = {
+    "backing_file": "it has a backing file",
+    "data_file": "it has an external data file",
+    "unknown_features": "it uses qcow2 features that are not known to be safe",
+}
+"""The names of oslo.utils' safety checks, in words."""
+
+# The inspector also logs what it raises; without a handler Python would print that on stderr.
+logging.getLogger(format_inspector.__name__).addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An image that passed the pre-flight. Sizes in bytes; ``notes`` are harmless oddities for the report."""
+
+    path: Path
+    format: str
+    file_size: int
+    virtual_size: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def examine(path: Path, *, image_format: str | None = None, progress: Callable[[str], None] | None = None) -> ImageFile:
+    """Return the facts of the image file at ``path``, or refuse it.
+
+    ``image_format`` is one of FORMATS, or None to detect it. Raises UsageError for a path or format that makes no sense
+    and TargetError, with the reason, for an image that must not be read: backing file, external data file, encryption,
+    unknown features, corruption, or a format other than FORMATS.
+    """
+    path = _regular_file(path)
+    detected = _inspect_header(path, image_format)
+    details = _qemu_img("info", path, detected)
+    _refuse_references(path, details)
+    notes = _check_consistency(path) if detected == "qcow2" else ()
+    if progress:
+        progress(f"computing the sha256 of {path.name}")
+    return ImageFile(
+        path=path,
+        format=detected,
+        file_size=path.stat().st_size,
+        virtual_size=int(details["virtual-size"]),
+        sha256=sha256_of(path),
+        notes=notes,
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of the file's bytes as lower-case hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _regular_file(path: Path) -> Path:
+    try:
+        real = path.resolve(strict=True)
+        mode = real.stat().st_mode
+        if stat.S_ISREG(mode):
+            with real.open("rb"):
+                return real
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    raise UsageError(f"{path}: not a regular file", "name a qcow2 or raw disk image")
+
+
+def _inspect_header(path: Path, stated: str | None) -> str:
+    """Return the format of the image, ``qcow2`` or ``raw``, after the header's safety checks."""
+    if stated is not None and stated not in FORMATS:
+        raise UsageError(f"image format {stated!r} is not supported", f"supported: {', '.join(FORMATS)}")
+    try:
+        inspector = format_inspector.detect_file_format(str(path))
+    except format_inspector.ImageFormatError as error:
+        raise TargetError(f"{path}: ambiguous image format: {error}") from None
+    # The inspector calls a raw disk by its partition table; an empty file matches nothing.
+    found = "unknown" if inspector is None else str(inspector)
+    found = "raw" if found == "gpt" else found
+    if found == "luks":
+        raise TargetError(f"{path}: the image is encrypted (LUKS)", "validate the image before it is encrypted")
+    if found not in FORMATS:
+        hint = f"convert it first: qemu-img convert -f {found} -O qcow2 ..." if found != "unknown" else ""
+        raise TargetError(f"{path}: image format {found} is not supported", hint)
+    if stated is not None and stated != found:
+        raise TargetError(f"{path}: stated to be {stated}, but its header says {found}")
+    if found == "qcow2" and inspector is not None:
+        _refuse_unsafe_header(path, inspector)
+    return found
+
+
+def _refuse_unsafe_header(path: Path, inspector: format_inspector.FileInspector) -> None:
+    try:
+        inspector.safety_check()
+    except format_inspector.SafetyCheckFailed as error:
+        reasons = "; ".join(REFUSALS.get(name, str(reason)) for name, reason in error.failures.items())
+        raise TargetError(
+            f"{path}: refused: {reasons}",
+            "such an image can make its reader open other files: flatten it with qemu-img convert on a trusted host",
+        ) from None
+
+
+def _qemu_img(verb: str, path: Path, image_format: str, *, good: tuple[int, ...] = (0,)) -> dict[str, Any]:
+    """Run ``qemu-img VERB`` on the image and return its JSON."""
+    # The path is absolute, so QEMU cannot take a "json:" or "nbd:" in it for a protocol.
+    command = ["qemu-img", verb, "-f", image_format, "--output=json", str(path)]
+    done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
+    if done.status not in good:
+        said = done.stderr.strip().splitlines()
+        raise TargetError(f"{path}: qemu-img {verb}: {said[-1] if said else f'exit status {done.status}'}")
+    try:
+        parsed: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise TargetError(f"{path}: qemu-img {verb} printed no JSON") from None
+    return parsed
+
+
+def _refuse_references(path: Path, details: dict[str, Any]) -> None:
+    """Hold QEMU's own reading of the header against ours: the two must agree that the image stands alone."""
+    specific = details.get("format-specific", {}).get("data", {})
+    if details.get("encrypted") or specific.get("encrypt"):
+        raise TargetError(f"{path}: the image is encrypted", "validate the image before it is encrypted")
+    if "backing-filename" in details or specific.get("data-file"):
+        raise TargetError(f"{path}: refused: the image refers to another file")
+    if specific.get("corrupt"):
+        raise TargetError(f"{path}: QEMU marked the image as corrupt", "repair or rebuild the image")
+
+
+def _check_consistency(path: Path) -> tuple[str, ...]:
+    """Run ``qemu-img check`` (exit status 2: corrupt, 3: leaked clusters; qemu-img(1)) and return notes."""
+    outcome = _qemu_img("check", path, "qcow2", good=(0, 2, 3))
+    if outcome.get("corruptions") or outcome.get("check-errors"):
+        raise TargetError(f"{path}: the qcow2 metadata is corrupt", "rebuild the image; qemu-img check shows details")
+    leaks = int(outcome.get("leaks", 0))
+    return (f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else ()
