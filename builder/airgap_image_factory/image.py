@@ -7,7 +7,7 @@ leaves the previous image as it was. An image that was built but does not pass g
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,6 @@ from airgap_image_factory.mirror import Mirror, probe
 from airgap_image_factory.progress import Progress
 from diskimage_validator import load_policy, validate
 from diskimage_validator.elements import elements_path
-from diskimage_validator.image_file import sha256_of
 from diskimage_validator.model import Report
 from diskimage_validator.reports import FORMATS
 
@@ -75,7 +74,8 @@ def make_image(recipe: Recipe, *, progress: Progress) -> Outcome:
     Raises BuildError if it cannot be built and the validator's errors if it cannot be read. In both cases what was
     there before is untouched, and the build log is kept in ``<output>.d``.
     """
-    policy = load_policy(recipe.policy)  # a policy that cannot be used is found before the build
+    # A policy that cannot be used is found before the build.
+    policy = load_policy(recipe.policy, ca_files=[str(path) for path in recipe.authorities])
     progress("checking the mirror")
     probe(recipe.mirror, recipe.release, recipe.authorities)
     output = recipe.output.resolve()
@@ -92,12 +92,13 @@ def make_image(recipe: Recipe, *, progress: Progress) -> Outcome:
         except BaseException:
             _keep_log(reports / LOG, output)
             raise
-        report = validate(str(built), policy, authorities=recipe.authorities, name=output.name, progress=progress)
-        for name, file in REPORT_FILES.items():
-            (reports / file).write_text(FORMATS[name](report))
+        report = validate(str(built), policy, image_format="qcow2", progress=progress)
         passed = report.exit_status() == 0
         final = output if passed else output.with_suffix(".rejected.qcow2")
-        _put_in_place(built, reports, final)
+        report = replace(report, target=replace(report.target, name=str(final)))
+        for name, file in REPORT_FILES.items():
+            (reports / file).write_text(FORMATS[name](report))
+        _put_in_place(built, report.target.sha256 or "", reports, final)
     return Outcome(final, final.with_suffix(".d"), report, passed)
 
 
@@ -111,10 +112,10 @@ def _keep_log(log: Path, output: Path) -> Path:
     return kept
 
 
-def _put_in_place(built: Path, reports: Path, final: Path) -> None:
+def _put_in_place(built: Path, digest: str, reports: Path, final: Path) -> None:
     """Rename image, checksum and reports to their final names. The image comes last: it is what others wait for."""
     checksum = built.with_name(f"{built.name}.sha256")
-    checksum.write_text(f"{sha256_of(built)}  {final.name}\n")  # the format of sha256sum(1)
+    checksum.write_text(f"{digest}  {final.name}\n")  # the format of sha256sum(1)
     folder = final.with_suffix(".d")
     shutil.rmtree(folder, ignore_errors=True)
     reports.rename(folder)
