@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from airgap_image_factory.image import PARTITION_TABLES, RELEASES, Outcome, Recipe, make_image
+from airgap_image_factory.image import PARTITION_TABLES, RELEASES, Recipe, make_image
 from airgap_image_factory.mirror import choose_mirror
 from airgap_image_factory.pki import throw_away_authority
 from airgap_image_factory.progress import progress
-from diskimage_validator.errors import UsageError, ValidatorError
-from diskimage_validator.reports import FORMATS
-
-INTERRUPTED = 130
+from diskimage_validator.cli_console import guarded
+from diskimage_validator.errors import UsageError
+from diskimage_validator.model import Severity
+from diskimage_validator.reports import text_report
 
 
 @click.group()
@@ -56,23 +56,10 @@ def image(
     Elements are configured by their DIB_* environment variables. Exit status: 0 built and valid; 1 built, but the
     policy found something; 2 wrong usage or policy; 3 built, but not readable; 4 not built; 130 interrupted.
     """
-    errors = Console(stderr=True)
-    try:
-        outcome = _build(release, authorities, mirror, security_mirror, policy, partition_table, output, errors)
-    except ValidatorError as error:
-        errors.print(f"error: {error.message}", markup=False, highlight=False, soft_wrap=True)
-        if error.hint:
-            errors.print(f"hint: {error.hint}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        errors.print("interrupted: nothing was left behind", markup=False)
-        sys.exit(INTERRUPTED)
-    click.echo(FORMATS["text"](outcome.report))
-    click.echo(f"image:   {outcome.image}\nreports: {outcome.reports}")
-    sys.exit(outcome.report.exit_status())
+    sys.exit(guarded(lambda: _image(release, authorities, mirror, security_mirror, policy, partition_table, output)))
 
 
-def _build(
+def _image(
     release: str,
     authorities: tuple[Path, ...],
     mirror: str | None,
@@ -80,8 +67,7 @@ def _build(
     policy: str,
     partition_table: str,
     output: Path,
-    console: Console,
-) -> Outcome:
+) -> int:
     if output.suffix != ".qcow2":
         raise UsageError(f"{output}: the output must end in .qcow2")
     for path in authorities:
@@ -97,5 +83,8 @@ def _build(
         output=output,
         partition_table=partition_table,
     )
-    with progress(console) as report:
-        return make_image(recipe, progress=report)
+    with progress(Console(stderr=True)) as said:
+        outcome = make_image(recipe, progress=said)
+    text_report.write(outcome.report, sys.stdout, Severity.WARNING)
+    click.echo(f"\nimage:   {outcome.image}\nreports: {outcome.reports}")
+    return outcome.report.exit_status()

@@ -16,9 +16,10 @@ from airgap_image_factory.errors import BuildError
 from airgap_image_factory.mirror import Mirror, probe
 from airgap_image_factory.progress import Progress
 from diskimage_validator import load_policy, validate
+from diskimage_validator.cli_console import output as output_file
 from diskimage_validator.elements import elements_path
-from diskimage_validator.model import Report
-from diskimage_validator.reports import FORMATS
+from diskimage_validator.model import Report, Severity
+from diskimage_validator.reports import WRITERS
 
 RELEASES: Final = ("bookworm", "trixie")
 PARTITION_TABLES: Final = ("mbr", "gpt")
@@ -97,7 +98,8 @@ def make_image(recipe: Recipe, *, progress: Progress) -> Outcome:
         final = output if passed else output.with_suffix(".rejected.qcow2")
         report = replace(report, target=replace(report.target, name=str(final)))
         for name, file in REPORT_FILES.items():
-            (reports / file).write_text(FORMATS[name](report))
+            with output_file(str(reports / file)) as stream:
+                WRITERS[name](report, stream, Severity.WARNING)
         _put_in_place(built, report.target.sha256 or "", reports, final)
     return Outcome(final, final.with_suffix(".d"), report, passed)
 
