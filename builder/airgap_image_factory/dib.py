@@ -133,10 +133,13 @@ def _run(
 
 
 def _end(process: subprocess.Popen[str], log: IO[str]) -> None:
-    """End the build's process group: first asking, so that diskimage-builder cleans up, then by force."""
-    for signum in (signal.SIGTERM, signal.SIGKILL):
+    """End the build: first ask diskimage-builder's shell, which then cleans up itself; then by force, everything.
+
+    The shell alone is asked: a signal to the whole group ends its output filter too, and the clean-up with it.
+    """
+    for send, signum in ((os.kill, signal.SIGTERM), (os.killpg, signal.SIGKILL)):
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signum)
+            send(process.pid, signum)
         try:
             rest, _ = process.communicate(timeout=GRACE)
         except subprocess.TimeoutExpired:

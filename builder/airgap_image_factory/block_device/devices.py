@@ -55,8 +55,7 @@ def mount_points(device: str | None = None) -> list[str]:
     rows = _json("findmnt", "--json", "--list", "--output", "TARGET,MAJ:MIN").get("filesystems", [])
     if device is None:
         return [row["target"] for row in rows]
-    names = [Path(device).name, *partitions(device)]
-    numbers = {Path("/sys/class/block", name, "dev").read_text().strip() for name in names}
+    numbers = {_number(name) for name in (Path(device).name, *partitions(device))}
     return [row["target"] for row in rows if row["maj:min"] in numbers]
 
 
@@ -71,7 +70,7 @@ def map_partitions(device: str) -> None:
     unmap_partitions(device)
     exec_sudo(["partx", "--add", device])
     for name in partitions(device):
-        number = Path("/sys/class/block", name, "dev").read_text().strip()
+        number = _number(name)
         node = Path("/dev", name)
         if not _is_node(node, number):
             logger.info("No device node %s (%s): making it", node, number)
@@ -101,6 +100,14 @@ def unmap_partitions(device: str) -> None:
     nodes = [f"/dev/{name}" for name in mapped if name not in left and Path("/dev", name).exists()]
     if nodes:
         exec_sudo(["rm", "-f", *nodes])
+
+
+def _number(name: str) -> str:
+    """Return the number of the block device ``name``, ``259:1``; an empty string if there is none (any more)."""
+    try:
+        return Path("/sys/class/block", name, "dev").read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _is_node(path: Path, number: str) -> bool:

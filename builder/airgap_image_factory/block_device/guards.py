@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from diskimage_builder.block_device.exception import BlockDeviceSetupException
 from diskimage_builder.block_device.plugin import NodeBase
 
 from airgap_image_factory.block_device import processes
@@ -63,13 +62,8 @@ class LastNode(NodeBase):  # type: ignore[misc] # DIB has no types
     def rollback(self) -> None:
         """Unmount what DIB mounted: its mount nodes have no rollback, and the loop device would stay in use."""
         device = self.state.get("blockdev", {}).get(self.base, {}).get("device")
-        if device is None:
-            return
-        try:
+        if device is not None:
             unmount(device)
-        except BlockDeviceSetupException:
-            # The other nodes' rollbacks still have to run.
-            logger.exception("Rollback: cannot unmount %s", device)
 
     def umount(self) -> None:
         """Make sure that DIB's own nodes can do their work, or do it for them.

@@ -91,7 +91,12 @@ class LoopPartitioning(Partitioning):  # type: ignore[misc] # DIB has no types
             entry["device"] = entry["device"].replace("/dev/mapper/", "/dev/")
         self.partitions[0].add_rollback(unmap_partitions, self.device_path)
         exec_sudo(["sync"])
-        map_partitions(self.device_path)
+        try:
+            map_partitions(self.device_path)
+        except BlockDeviceSetupException as error:
+            # Upstream's MBR code writes down any size; it is the kernel that refuses it.
+            reason = f"cannot map the partitions; do they fit into {self.disk_size} bytes? {error}"
+            raise BlockDeviceSetupException(f"loop_partitioning: {reason}") from error
 
     def umount(self) -> None:
         """Unmap the partitions. Every partition calls this; the last call does it."""

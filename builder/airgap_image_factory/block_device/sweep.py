@@ -27,7 +27,7 @@ def sweep(path: Path) -> list[Swept]:
 
     The images are taken to be waste: processes that run chrooted in one are ended, what stays busy is unmounted lazily.
     Returns what was detached; nothing there to detach is an empty list. Raises BlockDeviceSetupException, after it did
-    what it could, if a loop device is still attached.
+    what it could, if a loop device is still attached. Several may sweep at a time: a build's guardian and a wrapper.
     """
     swept = []
     for loop in attached_loops(path):
@@ -35,10 +35,8 @@ def sweep(path: Path) -> list[Swept]:
         unmount(loop.device)
         mapped = partitions(loop.device)
         unmap_partitions(loop.device)
-        try:
-            exec_sudo(["losetup", "--detach", loop.device])
-        except BlockDeviceSetupException as error:
-            logger.warning("%s", error)
+        if loop in attached_loops(path):  # else it may be another's by now
+            _try("losetup", "--detach", loop.device)
         swept.append(Swept(loop, tuple(mapped), tuple(mounted)))
     if left := attached_loops(path):
         names = ", ".join(f"{loop.device} ({loop.backing_file})" for loop in left)
@@ -47,17 +45,17 @@ def sweep(path: Path) -> list[Swept]:
 
 
 def unmount(device: str) -> None:
-    """Unmount the loop ``device`` and its partitions, with everything that is mounted below them.
-
-    Raises BlockDeviceSetupException if even a lazy unmount fails.
-    """
+    """Unmount the loop ``device`` and its partitions, with everything that is mounted below them; lazily if need be."""
     for mount_point in reversed(mount_points(device)):
-        if mount_point not in mount_points(device):  # gone with one that was mounted below it
-            continue
-        chrooted = [pid for pid, links in processes.users(Path(mount_point)).items() if "root" in links]
-        processes.end(chrooted)
-        try:
-            exec_sudo(["umount", "--recursive", mount_point])
-        except BlockDeviceSetupException as error:
-            logger.warning("%s", error)
-            exec_sudo(["umount", "--recursive", "--lazy", mount_point])
+        processes.end([pid for pid, links in processes.users(Path(mount_point)).items() if "root" in links])
+        for options in (["--recursive"], ["--recursive", "--lazy"]):
+            if mount_point in mount_points(device):
+                _try("umount", *options, mount_point)
+
+
+def _try(*command: str) -> None:
+    """Run ``command`` with sudo; a failure is only logged: the next step or the last look tells what is left."""
+    try:
+        exec_sudo(list(command))
+    except BlockDeviceSetupException as error:
+        logger.warning("%s", str(error).strip())

@@ -1,0 +1,133 @@
+"""The host's own apt mirror, served over TLS on 127.0.0.1 under a certificate that the host does not trust.
+
+    ca = make_ca("Throw-away CA")
+    with tls_mirror(tmp_path, make_server(ca, ["127.0.0.1"])) as mirror:
+        build(DIB_DISTRIBUTION_MIRROR=mirror.debian, DIB_DEBIAN_SECURITY_MIRROR=mirror.security)
+    assert "GET /debian/dists/" in mirror.requests()
+
+Which mirror that is comes from apt's configuration at run time.
+"""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tests.elements.pki import Issued
+
+START_TIMEOUT = 10.0  # seconds until nginx must accept connections
+
+CONFIGURATION = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 128; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {folder}/server.crt;
+        ssl_certificate_key {folder}/server.key;
+        proxy_http_version 1.1;
+        proxy_max_temp_file_size 0;
+        proxy_set_header Connection "";
+        proxy_ssl_server_name on;
+{locations}
+    }}
+}}
+"""
+
+LOCATION = """\
+        location /{name}/ {{
+            proxy_pass {upstream}/;
+            proxy_set_header Host {host};
+        }}"""
+
+
+@dataclass(frozen=True)
+class TlsMirror:
+    """A running mirror. ``debian`` and ``security`` are the URLs to build with; ``folder`` holds its files."""
+
+    port: int
+    folder: Path
+
+    @property
+    def debian(self) -> str:
+        """URL of the distribution's mirror."""
+        return f"https://127.0.0.1:{self.port}/debian"
+
+    @property
+    def security(self) -> str:
+        """URL of the security mirror."""
+        return f"https://127.0.0.1:{self.port}/debian-security"
+
+    def requests(self) -> str:
+        """The access log up to now, one request per line."""
+        return (self.folder / "access.log").read_text()
+
+
+def host_mirrors() -> dict[str, str]:
+    """Return URLs without trailing slash of the mirrors apt uses here, as ``debian`` and ``debian-security``.
+
+    RuntimeError if apt is configured with no such pair.
+    """
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found: dict[str, str] = {}
+    for uri, release in (line.split(maxsplit=1) for line in listed.splitlines()):
+        found.setdefault("debian-security" if release.endswith("-security") else "debian", uri.rstrip("/"))
+    if found.keys() != {"debian", "debian-security"}:
+        message = f"apt on this host has no mirror pair of Debian and its security updates: {found}"
+        raise RuntimeError(message)
+    return found
+
+
+@contextlib.contextmanager
+def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
+    """Serve the host's mirrors with certificate ``server`` until the block ends; needs nginx.
+
+    ``folder`` gets configuration, key and logs. RuntimeError with nginx's log if it does not start.
+    """
+    mirror = TlsMirror(_free_port(), folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "server.crt").write_bytes(server.cert_pem)
+    (folder / "server.key").write_bytes(server.key_pem)
+    locations = [
+        LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in host_mirrors().items()
+    ]
+    configuration = folder / "nginx.conf"
+    configuration.write_text(CONFIGURATION.format(folder=folder, port=mirror.port, locations="\n".join(locations)))
+    nginx = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", configuration])
+    try:
+        _wait_until_up(nginx, mirror)
+        yield mirror
+    finally:
+        nginx.terminate()
+        nginx.wait(timeout=10)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_up(nginx: subprocess.Popen[bytes], mirror: TlsMirror) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and nginx.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", mirror.port), timeout=1):
+            return
+        time.sleep(0.05)
+    message = f"nginx did not start:\n{(mirror.folder / 'error.log').read_text()}"
+    raise RuntimeError(message)
