@@ -6,11 +6,10 @@ unreadable one, no supermin, no QEMU, KVM there but unusable. The last question 
 
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
@@ -19,6 +18,7 @@ from diskimage_validator.process import find_program
 
 BOOT: Final = Path("/boot")
 MODULES: Final = Path("/lib/modules")
+SCRATCH_SIZE: Final = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -114,16 +114,10 @@ def _kvm() -> Diagnosis:
 
 
 def _launch(progress: Callable[[str], None] | None) -> Diagnosis:
-    with tempfile.NamedTemporaryFile(suffix=".raw") as scratch:
-        scratch.truncate(1024 * 1024)
-
-        def add_drives(handle: Any) -> None:
-            handle.add_drive_opts(scratch.name, format="raw", readonly=True)
-
-        try:
-            handle, notes = launch(add_drives, progress=progress)
-        except EngineError as error:
-            remedy = "see what it says: LIBGUESTFS_DEBUG=1 libguestfs-test-tool"
-            return Diagnosis("guestfs", "start", ok=False, message=error.message, remedy=remedy)
-        handle.close()
+    try:
+        handle, notes = launch(lambda handle: handle.add_drive_scratch(SCRATCH_SIZE), progress=progress)
+    except EngineError as error:
+        remedy = "see what it says: LIBGUESTFS_DEBUG=1 libguestfs-test-tool"
+        return Diagnosis("guestfs", "start", ok=False, message=error.message, remedy=remedy)
+    handle.close()
     return Diagnosis("guestfs", "start", ok=True, message="; ".join(notes) or "the appliance starts")

@@ -1,0 +1,37 @@
+"""The checks, in the order in which reports show them. A check that is not in this table does not run."""
+
+from types import ModuleType
+from typing import Final
+
+from diskimage_validator.checks import (
+    architecture,
+    ca_anchors,
+    ca_trusted,
+    commands_required,
+    disk,
+    operating_system,
+    packages_required,
+)
+from diskimage_validator.checks.base import Check
+
+
+def _check(module: ModuleType) -> Check:
+    return Check(module.ID, module.TITLE, module.SEVERITY, module.check, (module.__doc__ or "").strip())
+
+
+CHECKS: Final[dict[str, Check]] = {
+    check.id: check
+    for check in map(
+        _check,
+        (
+            operating_system,
+            architecture,
+            packages_required,
+            commands_required,
+            ca_trusted,
+            ca_anchors,
+            disk,
+        ),
+    )
+}
+"""All checks by id."""

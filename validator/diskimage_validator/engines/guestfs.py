@@ -1,7 +1,8 @@
 """The reference engine: libguestfs reads the disk in a small virtual machine of its own.
 
 It reads every file system that a Linux kernel reads, and a file system made to attack its reader attacks the kernel of
-the appliance, not the host's. The drive is added read-only, with an explicit format, without network.
+the appliance, not the host's. What it gets is a throw-away overlay with an explicit format, mounted read-only, and no
+network.
 """
 
 import posixpath
@@ -9,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
+from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress, launch
 from diskimage_validator.engines.base import Disk, Engine, Filesystem, Stat
+from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.errors import EngineError, TargetError
 from diskimage_validator.image_file import ImageFile
 from diskimage_validator.model import TargetInfo
@@ -41,12 +44,14 @@ class GuestfsEngine(Engine):
         )
         self._stats: dict[str, Stat | None] = {}
         self._mounted: dict[str, str] = {}
-        self._handle, notes = launch(
-            lambda handle: handle.add_drive_opts(str(image.path), format=image.format, readonly=True),
-            progress=progress,
-        )
-        self.notes.extend([*image.notes, *notes])
+        self._handle: Any = None
+        self._overlay = Overlay(image)
         try:
+            self._handle, notes = launch(
+                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT),
+                progress=progress,
+            )
+            self.notes.extend([*image.notes, *notes])
             if progress:
                 progress("mounting the root file system")
             with _engine_errors("looking for the root file system"):
@@ -58,10 +63,11 @@ class GuestfsEngine(Engine):
             raise
 
     def close(self) -> None:
-        """End the appliance."""
+        """End the appliance and remove the overlay."""
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.close()
+        self._overlay.close()
 
     def disk(self) -> Disk:
         """Return partition table and file systems; sizes and free space are those of mounted file systems."""

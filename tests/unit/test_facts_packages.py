@@ -1,0 +1,132 @@
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from diskimage_validator.facts import packages as module
+from diskimage_validator.facts.base import FactError
+from diskimage_validator.facts.packages import Package, Packages, parse_status, read_packages
+from tests.support.images import PACKAGES, STATUS, stanza, status
+from tests.support.memory_engine import Entry, MemoryEngine
+
+
+def read(tree: dict[str, Entry], family: str = "debian") -> Packages:
+    return read_packages(MemoryEngine(tree), family)
+
+
+def test_installed_packages_are_read() -> None:
+    found = read({STATUS: status(PACKAGES)})
+    assert {package.name: package.version for package in found.installed} == PACKAGES
+    assert (found.manager, found.path) == ("dpkg", STATUS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "deinstall ok config-files",
+        "purge ok not-installed",
+        "install reinstreq half-installed",
+        "install ok half-configured",
+        "install ok unpacked",
+        "install ok triggers-pending",
+    ],
+)
+def test_only_the_third_word_installed_counts(words: str) -> None:
+    found = read({STATUS: stanza("jq") + "\n" + stanza("skopeo", status=words)})
+    assert [package.name for package in found.installed] == ["jq"]
+    (skopeo,) = found.named("skopeo")
+    assert (skopeo.flag, skopeo.state) == tuple(words.split()[1:])
+
+
+def test_one_name_may_be_installed_for_several_architectures() -> None:
+    text = stanza("libc6", status="deinstall ok config-files", architecture="i386") + "\n" + stanza("libc6")
+    assert [package.architecture for package in read({STATUS: text}).named("libc6")] == ["amd64", "i386"]
+
+
+@pytest.mark.skipif(not shutil.which("dpkg-query"), reason="dpkg-query is the judge")
+def test_this_host_reads_as_dpkg_query_says() -> None:
+    form = "${Package}|${Version}|${Architecture}|${db:Status-Status}|${db:Status-Eflag}\n"
+    told = subprocess.run(["dpkg-query", "-W", "-f", form], capture_output=True, text=True, check=True).stdout
+    found = parse_status(Path(STATUS).read_bytes(), STATUS)
+    assert sorted(found, key=str) == sorted((Package(*line.split("|")) for line in told.splitlines()), key=str)
+
+
+def test_an_empty_list_is_an_error_and_not_an_empty_system() -> None:
+    with pytest.raises(FactError, match="lists no installed package"):
+        read({STATUS: ""})
+
+
+def test_a_list_where_nothing_is_installed_is_an_error() -> None:
+    with pytest.raises(FactError, match="lists no installed package"):
+        read({STATUS: stanza("jq", status="deinstall ok config-files")})
+
+
+def test_no_database_is_an_error() -> None:
+    with pytest.raises(FactError, match="no package database"):
+        read({"/etc/hostname": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Package: jq\nVersion: 1\n", "without name or status"),
+        ("Package: jq\nStatus: installed\nVersion: 1\n", "without name or status"),
+        ("Status: install ok installed\nVersion: 1\n", "without name or status"),
+        ("Package: jq\nStatus: install ok installed\n", "no version"),
+        ("Package: jq\ngarbage\n", "line 2 is no field: 'garbage'"),
+        (" cut off at the start\n\n" + stanza("jq"), "without name or status"),
+        ("Maintainer: x\n\n" + stanza("jq"), "without name or status"),
+    ],
+)
+def test_a_damaged_database_is_an_error(text: str, reason: str) -> None:
+    with pytest.raises(FactError, match=re.escape(reason)):
+        parse_status(text.encode(), STATUS)
+
+
+def test_a_form_feed_in_a_description_starts_no_new_field() -> None:
+    text = stanza("jq") + "Homepage: x\x0cPackage: skopeo\x1cStatus: install ok installed\u2028Version: 9\n"
+    assert [package.name for package in parse_status(text.encode(), STATUS)] == ["jq"]
+
+
+def test_bytes_that_are_not_utf8_do_no_harm() -> None:
+    text = stanza("jq").encode() + b"Maintainer: J\xf6rg\n"
+    assert parse_status(text, STATUS)[0].name == "jq"
+
+
+@pytest.mark.timeout(10)
+def test_a_hostile_line_costs_no_time() -> None:
+    text = stanza("jq").encode() + b"X-Long: " + b"\xc2\xa0" * 2_000_000 + b"\n"
+    assert len(parse_status(text, STATUS)) == 1
+
+
+def test_the_number_of_packages_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PACKAGES", 2)
+    with pytest.raises(FactError, match="more than 2 packages"):
+        parse_status(status(PACKAGES).encode(), STATUS)
+
+
+def test_a_distroless_folder_is_read() -> None:
+    folder = "/var/lib/dpkg/status.d"
+    tree: dict[str, Entry] = {
+        f"{folder}/base": "Package: base-files\nVersion: 12\nArchitecture: amd64\n",
+        f"{folder}/base.md5sums": "0 /etc/x\n",
+    }
+    assert [str(package.name) for package in read(tree, "").installed] == ["base-files"]
+
+
+@pytest.mark.parametrize("path", ["/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/Packages.db"])
+def test_an_rpm_system_is_an_error_and_never_an_empty_list(path: str) -> None:
+    with pytest.raises(FactError, match="cannot read RPM databases yet") as caught:
+        read({path: b"x"}, "rhel")
+    assert path in caught.value.message
+
+
+def test_an_rpm_system_with_dpkg_on_it_is_still_an_rpm_system() -> None:
+    with pytest.raises(FactError, match="cannot read RPM databases yet"):
+        read({STATUS: status(PACKAGES), "/var/lib/rpm/rpmdb.sqlite": b"x"}, "rhel")
+
+
+def test_a_debian_system_with_rpm_on_it_is_still_a_debian_system() -> None:
+    assert read({STATUS: status(PACKAGES), "/var/lib/rpm/rpmdb.sqlite": b"x"}).manager == "dpkg"

@@ -1,0 +1,5 @@
+"""``python -m diskimage_validator``."""
+
+from diskimage_validator.cli import main
+
+main()

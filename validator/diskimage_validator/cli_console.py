@@ -1,0 +1,138 @@
+"""The terminal side of the command line: messages, progress, and files that are complete or not there."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TextIO
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+from diskimage_validator.errors import UsageError, ValidatorError
+from diskimage_validator.printable import printable
+
+PATIENCE: Final = 2.0
+"""Seconds that a step may take before a person is told about it."""
+
+
+def print_error(error: ValidatorError) -> None:
+    """Write ``error: ...`` and ``hint: ...`` on stderr. Line breaks of the message stay."""
+    for line in [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]:
+        click.echo("\n".join(printable(part) for part in line.split("\n")), err=True)
+
+
+class Progress:
+    """Tells on stderr what is being done, once it takes longer than ``PATIENCE``. Call it with a few words per step.
+
+    On a terminal this is one moving line that goes away; elsewhere, plain lines.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._status: Status | None = None
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, step: str) -> None:
+        """Begin the next step."""
+        if self._quiet:
+            return
+        self._cancel()
+        with self._lock:
+            if self._status is not None:
+                self._status.update(f"{printable(step)} ...")
+                return
+        self._timer = threading.Timer(PATIENCE, self._show, [printable(step)])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _show(self, step: str) -> None:
+        with self._lock:
+            if self._console.is_terminal:
+                self._status = self._console.status(f"{step} ...")
+                self._status.start()
+            else:
+                self._console.print(f"{step} ...", soft_wrap=True)
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+            self._timer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cancel()
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+@contextlib.contextmanager
+def output(path: str | None) -> Iterator[TextIO]:
+    """Give a stream for a result: stdout, or the file at ``path``, which is written aside and renamed when complete.
+
+    A reader of stdout that has seen enough (``| head``) is no error: the exit status still tells the verdict.
+    """
+    if path is None:
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    target = Path(path)
+    try:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        aside = Path(name)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+                yield file
+            aside.chmod(0o666 & ~_umask())
+            aside.replace(target)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run ``command`` and return its exit status; whatever it raises becomes a message and a status, no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows no UTF-8
+    try:
+        return command()
+    except ValidatorError as error:
+        print_error(error)
+        return error.exit_status
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if os.environ.get("DISKIMAGE_VALIDATOR_DEBUG"):
+            raise
+        hint = "this is a bug: run it again with DISKIMAGE_VALIDATOR_DEBUG=1 and report the traceback"
+        print_error(ValidatorError(f"internal error: {type(error).__name__}: {error}", hint))
+        return 3

@@ -1,0 +1,39 @@
+"""Where this distribution's diskimage-builder elements are."""
+
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Final
+
+from diskimage_validator.errors import UsageError
+
+DISTRIBUTION: Final = "airgap-image-factory"
+_INSTALLED: Final = ("share", DISTRIBUTION, "elements")
+
+
+def elements_path() -> Path:
+    """Return the absolute folder to put on ELEMENTS_PATH.
+
+    First what was installed with the distribution (a wheel's data files), then ``elements/`` of the checkout that this
+    module lies in (an editable installation has no data files). Never anything relative to the current folder, which
+    may belong to somebody else. Raises UsageError if neither is there.
+    """
+    for folder in (_installed(), Path(__file__).resolve().parents[2] / "elements"):
+        if folder and folder.is_dir():
+            return folder
+    raise UsageError(
+        "the elements are not installed",
+        f"install {DISTRIBUTION} from its wheel, or with pip install -e from a checkout",
+    )
+
+
+def _installed() -> Path | None:
+    try:
+        recorded = files(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return None
+    for entry in recorded:
+        for index in range(len(entry.parts) - len(_INSTALLED)):
+            if entry.parts[index : index + len(_INSTALLED)] == _INSTALLED:
+                inside = len(entry.parts) - index - len(_INSTALLED)
+                return Path(entry.locate()).resolve().parents[inside - 1]
+    return None

@@ -1,0 +1,51 @@
+"""For which machine is this image: what dpkg says, and what its shell and init are."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from diskimage_validator.engines.base import Engine
+from diskimage_validator.facts.base import FactError, Unreadable
+from diskimage_validator.facts.commands import read_program
+from diskimage_validator.facts.elf import dpkg_machine
+from diskimage_validator.facts.packages import Packages
+
+BASE_PACKAGES: Final = ("dpkg", "libc6", "base-files")
+BASE_PROGRAMS: Final = ("/bin/sh", "/sbin/init")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``source`` (a package or a path) says that the machine is ``machine``, as uname -m would."""
+
+    source: str
+    machine: str
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """At least one piece of evidence, the weightiest first."""
+
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def machine(self) -> str:
+        """What the weightiest evidence says."""
+        return self.evidence[0].machine
+
+
+def read_architecture(engine: Engine, packages: Packages | Unreadable) -> Architecture:
+    """Return what base packages and base programs say. Raises FactError if none of them says anything."""
+    found: list[Evidence] = []
+    if isinstance(packages, Packages):
+        installed = (package for name in BASE_PACKAGES for package in packages.named(name) if package.is_installed)
+        package = next((package for package in installed if package.architecture not in ("", "all")), None)
+        if package:
+            found.append(Evidence(f"package {package.name}", dpkg_machine(package.architecture)))
+    for path in BASE_PROGRAMS:
+        if engine.lstat(path) is not None:
+            program = read_program(engine, path)
+            if program.machine:
+                found.append(Evidence(path if program.real == path else f"{path} -> {program.real}", program.machine))
+    if not found:
+        raise FactError("no sign of the architecture", f"neither base packages nor {' nor '.join(BASE_PROGRAMS)}")
+    return Architecture(tuple(found))

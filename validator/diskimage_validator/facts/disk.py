@@ -1,0 +1,48 @@
+"""The disk of a target at rest, and the kernels on it."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from diskimage_validator.engines.base import Engine, Filesystem
+from diskimage_validator.errors import EntryNotFoundError
+from diskimage_validator.printable import clean_path
+
+MAX_KERNELS: Final = 100
+
+
+@dataclass(frozen=True)
+class DiskFacts:
+    """Disk and image file; sizes in bytes, ``file_size`` None if unknown. ``root`` is the file system at ``/``."""
+
+    partition_table: str
+    virtual_size: int
+    file_size: int | None
+    filesystems: tuple[Filesystem, ...]
+
+    @property
+    def root(self) -> Filesystem | None:
+        """The file system that is mounted at ``/``."""
+        return next((filesystem for filesystem in self.filesystems if filesystem.mountpoint == "/"), None)
+
+
+def read_disk(engine: Engine) -> DiskFacts | None:
+    """Return the target's disk, None for a target without one (a directory, a remote node)."""
+    disk = engine.disk()
+    if disk is None:
+        return None
+    return DiskFacts(
+        partition_table=disk.partition_table,
+        virtual_size=disk.virtual_size,
+        file_size=engine.target.file_size,
+        filesystems=tuple(replace(found, label=clean_path(found.label)) for found in disk.filesystems),
+    )
+
+
+def read_kernels(engine: Engine) -> tuple[str, ...]:
+    """Return the versions of the kernels in /boot, sorted by name; empty if there is none (a container's root)."""
+    try:
+        names = engine.listdir("/boot")
+    except EntryNotFoundError:
+        return ()
+    kernels = [name.removeprefix("vmlinuz-") for name in names if name.startswith("vmlinuz-")]
+    return tuple(clean_path(kernel) for kernel in kernels[:MAX_KERNELS])

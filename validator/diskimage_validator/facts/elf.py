@@ -1,0 +1,60 @@
+"""What kind of program is a file: the ELF header's class and machine, or a script's interpreter line."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from diskimage_validator.printable import decode
+
+HEADER_SIZE: Final = 256
+"""Bytes to read: an ELF header has at most 64, an interpreter line at most 256 (BINPRM_BUF_SIZE of Linux)."""
+
+# e_machine (elf.h) with word size and byte order, in the names of uname -m.
+_MACHINES: Final = {
+    (3, 32, "<"): "i686",
+    (21, 64, ">"): "ppc64",
+    (21, 64, "<"): "ppc64le",
+    (22, 64, ">"): "s390x",
+    (40, 32, "<"): "armv7l",
+    (62, 64, "<"): "x86_64",
+    (62, 32, "<"): "x32",
+    (183, 64, "<"): "aarch64",
+    (243, 64, "<"): "riscv64",
+    (258, 64, "<"): "loongarch64",
+}
+_DPKG_ARCHITECTURES: Final = {
+    "amd64": "x86_64",
+    "arm64": "aarch64",
+    "armhf": "armv7l",
+    "i386": "i686",
+    "loong64": "loongarch64",
+    "ppc64el": "ppc64le",
+    "x32": "x32",
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """``kind`` is ``elf``, ``script`` or ``other``; ``machine`` (as uname -m) for ELF, ``interpreter`` for scripts."""
+
+    kind: str
+    machine: str = ""
+    interpreter: str = ""
+
+
+def parse_header(data: bytes) -> Header:
+    """Return what the first ``HEADER_SIZE`` bytes of a file, or fewer, say. Never raises."""
+    if data.startswith(b"#!"):
+        words = data[2:].split(b"\n", 1)[0].split(None, 1)
+        return Header("script", interpreter=decode(words[0]) if words else "")
+    if data.startswith(b"\x7fELF") and len(data) >= 20:
+        bits = {1: 32, 2: 64}.get(data[4], 0)
+        order = {1: "<", 2: ">"}.get(data[5], "<")
+        (machine,) = struct.unpack_from(f"{order}H", data, 18)
+        return Header("elf", machine=_MACHINES.get((machine, bits, order), f"ELF machine {machine}, {bits} bits"))
+    return Header("other")
+
+
+def dpkg_machine(architecture: str) -> str:
+    """Return the name that uname -m has for an architecture of dpkg; one that we do not know stays as it is."""
+    return _DPKG_ARCHITECTURES.get(architecture, architecture)

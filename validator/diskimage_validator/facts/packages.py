@@ -1,0 +1,148 @@
+"""Which packages are installed. RPM databases are not read yet; an RPM system is an error, never an empty list."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from debian.deb822 import Deb822
+
+from diskimage_validator.engines.base import Engine
+from diskimage_validator.errors import EntryNotFoundError
+from diskimage_validator.facts.base import FactError
+from diskimage_validator.printable import decode
+
+DPKG_STATUS: Final = "/var/lib/dpkg/status"
+DPKG_STATUS_FOLDER: Final = "/var/lib/dpkg/status.d"
+RPM_FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
+RPM_FILES: Final = ("rpmdb.sqlite", "Packages.db", "Packages")
+MAX_PACKAGES: Final = 100_000
+INSTALLED: Final = "installed"
+_FIELDS: Final = ("Package", "Version", "Architecture", "Status")
+_LINE: Final = re.compile(r"[ \t#]|[!-,.-9;-~][!-9;-~]*:|$", re.ASCII)
+_MAX_LINE: Final = 4096
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package that the package manager knows.
+
+    ``state`` is the third word of dpkg's Status: ``installed``, ``config-files``, ``half-installed``, ...; ``flag`` is
+    the second: ``ok`` or ``reinstreq``.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    state: str = INSTALLED
+    flag: str = "ok"
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the package is there and configured."""
+        return self.state == INSTALLED
+
+
+@dataclass(frozen=True)
+class Packages:
+    """All packages that the manager (``dpkg``) knows, installed or not, in its order. ``path`` is its database."""
+
+    manager: str
+    path: str
+    all: tuple[Package, ...]
+
+    def named(self, name: str) -> list[Package]:
+        """Return the packages called ``name``: several under multi-arch, installed ones first."""
+        return sorted((package for package in self.all if package.name == name), key=lambda p: not p.is_installed)
+
+    @property
+    def installed(self) -> list[Package]:
+        """The installed packages."""
+        return [package for package in self.all if package.is_installed]
+
+
+def read_packages(engine: Engine, family: str) -> Packages:
+    """Return the packages of a target whose OS family is ``family`` (see OsRelease; empty if unknown).
+
+    Raises FactError if there is no package database, if it is RPM's, cannot be parsed, or lists nothing installed.
+    """
+    rpm = next((path for path in _rpm_databases() if engine.exists(path)), None)
+    if family in ("rhel", "suse") or (rpm and not engine.exists(DPKG_STATUS)):
+        where = rpm or "its RPM database"
+        raise FactError(f"cannot read RPM databases yet ({where})", "this release reads the packages of dpkg systems")
+    packages = _read_status(engine) or _read_status_folder(engine)
+    if packages is None:
+        raise FactError("no package database", f"neither {DPKG_STATUS} nor {DPKG_STATUS_FOLDER} is there")
+    if not packages.installed:
+        raise FactError(f"{packages.path} lists no installed package", "the database is empty or damaged")
+    return packages
+
+
+def _rpm_databases() -> Iterator[str]:
+    return (f"{folder}/{file}" for folder in RPM_FOLDERS for file in RPM_FILES)
+
+
+def _read_status(engine: Engine) -> Packages | None:
+    try:
+        data = engine.read(DPKG_STATUS)
+    except EntryNotFoundError:
+        return None
+    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS))
+
+
+def _read_status_folder(engine: Engine) -> Packages | None:
+    """Read a "distroless" database: a file per package, without Status, because it is there and that is all."""
+    try:
+        names = engine.listdir(DPKG_STATUS_FOLDER)
+    except EntryNotFoundError:
+        return None
+    found: list[Package] = []
+    for name in names[:MAX_PACKAGES]:
+        path = f"{DPKG_STATUS_FOLDER}/{name}"
+        if not name.endswith(".md5sums"):
+            found += parse_status(engine.read(path, limit=1024 * 1024), path, needs_status=False)
+    return Packages("dpkg", DPKG_STATUS_FOLDER, tuple(found))
+
+
+def parse_status(data: bytes, path: str, *, needs_status: bool = True) -> tuple[Package, ...]:
+    """Return the packages in ``data``, the content of dpkg's ``path``.
+
+    Raises FactError for a line that is not in the format, a paragraph without its fields, or too many packages.
+    """
+    packages: list[Package] = []
+    lines = _relevant_lines(decode(data).split("\n"), path)
+    strict = {"whitespace-separates-paragraphs": False}
+    for paragraph in Deb822.iter_paragraphs(lines, use_apt_pkg=False, strict=strict):
+        if len(packages) == MAX_PACKAGES:
+            raise FactError(f"{path} has more than {MAX_PACKAGES} packages")
+        packages.append(_package(paragraph, path, needs_status))
+    return tuple(packages)
+
+
+def _relevant_lines(lines: Iterable[str], path: str) -> Iterator[str]:
+    """Pass on the fields that we read and the blank lines; refuse what dpkg would not have written.
+
+    A long line is none of ours. Leaving it out also keeps hostile lines away from Deb822's regular expressions. A
+    paragraph without any of our fields still has to show up, so its first line is passed on in another name.
+    """
+    at_start = True
+    for number, line in enumerate(lines, start=1):
+        if not _LINE.match(line):
+            raise FactError(f"{path} line {number} is no field: '{line[:80]}'", "the file is damaged")
+        if not line or (len(line) <= _MAX_LINE and line.partition(":")[0] in _FIELDS):
+            yield line
+        elif at_start:
+            yield f"X-Line: {number}"
+        at_start = not line
+
+
+def _package(paragraph: Deb822, path: str, needs_status: bool) -> Package:
+    name = paragraph.get("Package", "")
+    status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
+    if not name or len(status) != 3:
+        raise FactError(f"{path} has a package without name or status: '{name}'", "the file is damaged or cut off")
+    _, flag, state = status
+    version = paragraph.get("Version", "")
+    if state == INSTALLED and not version:
+        raise FactError(f"{path} has no version for the installed package '{name}'", "the file is damaged or cut off")
+    return Package(name, version, paragraph.get("Architecture", ""), state, flag)

@@ -1,0 +1,96 @@
+"""Policy x facts to Report; and the way there from a target."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Final
+
+from diskimage_validator.checks import CHECKS
+from diskimage_validator.checks.base import Check, Question
+from diskimage_validator.engines.open import open_target
+from diskimage_validator.errors import ValidatorError
+from diskimage_validator.facts import Facts, collect
+from diskimage_validator.model import Finding, Report, Result, Status
+from diskimage_validator.policy import load_policy
+from diskimage_validator.policy_model import Policy
+
+DISTRIBUTION: Final = "airgap-image-factory"
+
+Progress = Callable[[str], None]
+
+
+def validate(
+    target: str,
+    policy: Policy | str,
+    *,
+    engine: str = "auto",
+    image_format: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Return the report on ``target``, the path of a disk image, under ``policy``.
+
+    ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine`` and ``image_format`` are those
+    of ``open_target``; ``progress`` is told what is being done. Raises a ValidatorError if there can be no report: a
+    wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR results.
+    """
+    if isinstance(policy, str):
+        policy = load_policy(policy)
+    now, started = datetime.now(UTC), time.monotonic()
+    facts = inspect(target, policy=policy, engine=engine, image_format=image_format, progress=progress)
+    return run_checks(policy, facts, now=now, started=started)
+
+
+def inspect(
+    target: str,
+    *,
+    policy: Policy | None = None,
+    engine: str = "auto",
+    image_format: str | None = None,
+    progress: Progress | None = None,
+) -> Facts:
+    """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
+
+    With a ``policy`` the commands that it asks for are looked up as well.
+    """
+    commands = {name for names in policy.rules.commands.required for name in names} if policy else set()
+    with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
+        return collect(opened, commands=commands, progress=progress)
+
+
+def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
+    """Run all checks of ``policy`` over ``facts``.
+
+    ``now`` (default: the current time) is what the validity of certificates is judged at. ``started`` is the
+    ``time.monotonic()`` that the report's duration counts from; the default is now.
+    """
+    now = now or datetime.now(UTC)
+    begin = time.monotonic() if started is None else started
+    question = Question(facts, policy, now)
+    results = tuple(result for check in CHECKS.values() for result in _run_check(check, question))
+    duration = time.monotonic() - begin
+    return Report(
+        target=facts.target,
+        policy_name=policy.name,
+        policy_digest=policy.digest,
+        engine=facts.engine,
+        tool_version=version(DISTRIBUTION),
+        started=now.isoformat(timespec="seconds"),
+        duration=duration,
+        results=results,
+        notes=facts.notes,
+    )
+
+
+def _run_check(check: Check, question: Question) -> list[Result]:
+    """Run one check. What it found before it failed stays; the failure itself is an ERROR result."""
+    severity = question.rules.severity.get(check.id, check.severity)
+    findings: list[Finding] = []
+    try:
+        findings.extend(check.run(question))
+    except ValidatorError as error:
+        findings.append(Finding(check.title, Status.ERROR, error.message, hint=error.hint))
+    except Exception as error:  # a crash of one check must not hide what the others say
+        message = f"the check crashed: {type(error).__name__}: {error}"
+        findings.append(Finding(check.title, Status.ERROR, message, hint="this is a bug: please report it"))
+    return [Result(check.id, severity, finding) for finding in findings]
