@@ -136,6 +136,29 @@ def test_a_disk_without_an_operating_system_is_refused(tmp_path: Path) -> None:
         open_target(str(image))
 
 
+def test_a_disk_that_looks_like_an_image_is_not_opened_as_one(two_partitions: Path, tmp_path: Path) -> None:
+    # A guest can write anything to its first sector, also a qcow2 header whose backing file is a file of the host.
+    # QEMU follows it wherever it has to guess the format.
+    content = tmp_path / "content.raw"
+    nested = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(two_partitions), str(content)]
+    subprocess.run(nested, check=True)
+    image = tmp_path / "hostile.qcow2"
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(content), str(image)], check=True)
+    with pytest.raises(TargetError, match="no file system in the image"):
+        open_target(str(image))
+
+
+def test_the_image_is_not_written_to_and_nothing_is_left(
+    two_partitions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = two_partitions.read_bytes()
+    with open_target(str(two_partitions)) as engine:
+        assert engine.exists("/etc/hostname")
+    assert two_partitions.read_bytes() == before
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_operating_systems_are_refused(tmp_path: Path) -> None:
     root = tree(tmp_path / "root", {"etc/os-release": OS_RELEASE})
     image = disk(tmp_path / "two.raw", "dos", [(16, root, []), (16, root, [])])
