@@ -124,7 +124,7 @@ def standalone(*arguments: str, user: int | None = None, cwd: Path | None = None
 
 def test_file_that_the_user_may_not_read_is_refused(tmp_path: Path, ca: Issued) -> None:
     if os.geteuid() != 0:
-        pytest.skip("needs root to become another user")
+        pytest.fail("needs root to become another user")
     file = save(tmp_path / "ca.pem", ca.cert_pem)
     file.chmod(0)
     for folder in (tmp_path, *tmp_path.parents[:2]):

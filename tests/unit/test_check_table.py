@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from docutils.core import publish_doctree
 
 from diskimage_validator import checks
 from diskimage_validator.checks import CHECKS
@@ -30,8 +31,7 @@ def test_every_check_explains_itself_with_a_passing_and_a_failing_example(check:
 
 
 def test_the_reference_is_valid_and_has_a_section_per_check() -> None:
-    docutils = pytest.importorskip("docutils.core")  # comes with Sphinx
-    tree = docutils.publish_doctree(render_reference(), settings_overrides={"halt_level": 2, "report_level": 2})
+    tree = publish_doctree(render_reference(), settings_overrides={"halt_level": 2, "report_level": 2})
     assert [str(section.next_node().astext()) for section in tree.findall(lambda n: n.tagname == "section")] == list(
         CHECKS
     )

@@ -1,6 +1,6 @@
 """Where this distribution's diskimage-builder elements are."""
 
-from importlib.metadata import PackageNotFoundError, files
+from importlib.metadata import Distribution
 from pathlib import Path
 from typing import Final
 
@@ -27,13 +27,13 @@ def elements_path() -> Path:
 
 
 def _installed() -> Path | None:
-    try:
-        recorded = files(DISTRIBUTION) or []
-    except PackageNotFoundError:
-        return None
-    for entry in recorded:
-        for index in range(len(entry.parts) - len(_INSTALLED)):
-            if entry.parts[index : index + len(_INSTALLED)] == _INSTALLED:
-                inside = len(entry.parts) - index - len(_INSTALLED)
-                return Path(entry.locate()).resolve().parents[inside - 1]
+    # Only the record beside this very module counts: ``python -m`` puts the current folder on the module path, and a
+    # checkout there has a record of its own.
+    beside = str(Path(__file__).resolve().parents[1])
+    for distribution in Distribution.discover(name=DISTRIBUTION, path=[beside]):
+        for entry in distribution.files or []:
+            for index in range(len(entry.parts) - len(_INSTALLED)):
+                if entry.parts[index : index + len(_INSTALLED)] == _INSTALLED:
+                    inside = len(entry.parts) - index - len(_INSTALLED)
+                    return Path(entry.locate()).resolve().parents[inside - 1]
     return None
