@@ -1,0 +1,15 @@
+"""airgap-node: the umbrella."""
+
+from diskimage_builder.element_dependencies import get_elements
+
+from tests.elements.fakeroot import ELEMENTS, ELEMENTS_PATH
+
+
+def test_it_brings_the_four_elements_along() -> None:
+    found = dict(get_elements(["debian-minimal", "airgap-node"], ELEMENTS_PATH))
+    assert found.keys() >= {"container-tooling", "qemu-img", "trusted-ca-bundle", "zuul-node"}
+
+
+def test_it_is_nothing_but_a_list() -> None:
+    names = {path.name for path in (ELEMENTS / "airgap-node").iterdir()}
+    assert names == {"README.rst", "element-deps"}
