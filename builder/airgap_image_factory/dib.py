@@ -18,8 +18,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Final
 
-from airgap_image_factory.block_device.sweep import sweep
+from airgap_image_factory.block_device.sweep import sweep, unmount_below
 from airgap_image_factory.errors import BuildError
+from diskimage_validator.process import run
 
 PHASES: Final = {
     "root": "bootstrapping the root file system",
@@ -68,6 +69,7 @@ def disk_image_create(build: Build, *, progress: Callable[[str], None], tick: Ca
                 status = _run(command, environment, log, progress, tick)
         finally:
             sweep(Path(scratch))
+            unmount_below(Path(scratch))
     if status != 0:
         raise BuildError(
             f"disk-image-create ended with status {status}. The end of its log:\n{tail(build.log)}",
@@ -87,6 +89,21 @@ def phase_of(line: str) -> str | None:
         return "converting to qcow2"
     found = _HOOKS.search(line)
     return PHASES.get(found.group(1) or found.group(2)) if found else None
+
+
+def check_sudo() -> None:
+    """Make sure that sudo works and says nothing: diskimage-builder takes all that it prints for a command's output.
+
+    Raises BuildError with what it says.
+    """
+    done = run(["sudo", "-n", "true"], timeout=GRACE)
+    if done.status != 0:
+        raise BuildError(f"sudo does not work: {done.stderr.strip()}", "diskimage-builder needs it without a password")
+    if said := (done.stdout + done.stderr).strip():
+        raise BuildError(
+            f"sudo prints a message, which diskimage-builder would take for a command's output: {said}",
+            "mend its cause first; 'unable to resolve host' wants the host's name in /etc/hosts",
+        )
 
 
 def _program() -> str:

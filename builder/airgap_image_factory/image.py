@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from airgap_image_factory.dib import Build, disk_image_create
+from airgap_image_factory.dib import Build, check_sudo, disk_image_create
 from airgap_image_factory.errors import BuildError
 from airgap_image_factory.mirror import Mirror, probe
 from airgap_image_factory.progress import Progress
@@ -82,6 +82,7 @@ def make_image(recipe: Recipe, *, progress: Progress) -> Outcome:
     # A CA or a policy that cannot be used is found before the build.
     check_authorities(recipe.authorities)
     policy = load_policy(recipe.policy, ca_files=[str(path) for path in recipe.authorities])
+    check_sudo()
     progress("checking the mirror")
     probe(recipe.mirror, recipe.release, recipe.authorities)
     output = recipe.output.resolve()

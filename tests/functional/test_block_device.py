@@ -20,7 +20,7 @@ from diskimage_builder.block_device.config import config_tree_to_graph
 from diskimage_builder.block_device.level1.partitioning import Partitioning
 
 from airgap_image_factory.block_device.devices import attached_loops, mount_points
-from airgap_image_factory.block_device.sweep import sweep
+from airgap_image_factory.block_device.sweep import sweep, unmount_below
 
 REPOSITORY = Path(__file__).parents[2]
 ELEMENTS = [REPOSITORY / "elements", Path(__file__).parent / "elements"]
@@ -496,3 +496,19 @@ def test_element_refuses_another_architecture_before_anything_is_built(start_bui
     assert build.wait() != 0
     assert "ERROR: block-device-loop-mbr is for x86 with a BIOS, not for arm64; use block-device-efi" in build.log
     assert "10-loop-test-root" not in build.log.partition("Running hooks from")[2]
+
+
+def test_what_is_mounted_below_a_folder_is_unmounted_even_in_use_and_nothing_else(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "build/mnt", tmp_path / "other"
+    for folder in (inside, outside):
+        folder.mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(folder)], check=True)
+    try:
+        (inside / "busy").write_text("")
+        with (inside / "busy").open():
+            unmount_below(tmp_path / "build")
+        mounted = mount_points()
+        assert str(inside) not in mounted
+        assert str(outside) in mounted
+    finally:
+        subprocess.run(["umount", str(outside)], check=True)

@@ -103,3 +103,12 @@ def test_an_image_that_cannot_be_read_goes_aside_too(tmp_path: Path) -> None:
     assert "out.rejected.qcow2" in caught.value.hint
     assert (tmp_path / "out.rejected.qcow2").exists()
     assert not (tmp_path / "out.qcow2").exists()
+
+
+def test_a_sudo_that_talks_is_found_before_the_build(tmp_path: Path) -> None:
+    # In a host name that nothing resolves, sudo prints a warning; diskimage-builder would take it for losetup's output.
+    command = ["unshare", "--uts", "sh", "-c", 'hostname no-such-host && exec "$@"', "sh", *image_command(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "sudo prints a message" in done.stderr
+    assert "/etc/hosts" in done.stderr

@@ -44,13 +44,25 @@ def sweep(path: Path) -> list[Swept]:
     return swept
 
 
+def unmount_below(folder: Path) -> None:
+    """Unmount what is mounted at ``folder`` or below it, lazily if need be, e.g. the tmpfs that DIB builds in."""
+    folder = folder.resolve()
+    for mount_point in reversed(mount_points()):
+        if Path(mount_point).is_relative_to(folder):
+            _unmount(mount_point)
+
+
 def unmount(device: str) -> None:
     """Unmount the loop ``device`` and its partitions, with everything that is mounted below them; lazily if need be."""
     for mount_point in reversed(mount_points(device)):
         processes.end([pid for pid, links in processes.users(Path(mount_point)).items() if "root" in links])
-        for options in (["--recursive"], ["--recursive", "--lazy"]):
-            if mount_point in mount_points(device):
-                _try("umount", *options, mount_point)
+        _unmount(mount_point)
+
+
+def _unmount(mount_point: str) -> None:
+    for options in (["--recursive"], ["--recursive", "--lazy"]):
+        if mount_point in mount_points():
+            _try("umount", *options, mount_point)
 
 
 def _try(*command: str) -> None:
