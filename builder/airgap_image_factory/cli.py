@@ -35,6 +35,7 @@ def main() -> None:
 @click.option("--security-mirror", help="Base URL of its security archive. Default: beside the archive.")
 @click.option("--policy", default="container-node", show_default=True, help="Shipped policy or file.")
 @click.option("--partition-table", type=click.Choice(PARTITION_TABLES), default="mbr", show_default=True)
+@click.option("--element", "elements", multiple=True, metavar="NAME", help="Further element. Repeatable.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -49,6 +50,7 @@ def image(
     security_mirror: str | None,
     policy: str,
     partition_table: str,
+    elements: tuple[str, ...],
     output: Path,
 ) -> None:
     """Build a node image with our elements, validate it and print the verdict.
@@ -56,7 +58,11 @@ def image(
     Elements are configured by their DIB_* environment variables. Exit status: 0 built and valid; 1 built, but the
     policy found something; 2 wrong usage or policy; 3 built, but not readable; 4 not built; 130 interrupted.
     """
-    sys.exit(guarded(lambda: _image(release, authorities, mirror, security_mirror, policy, partition_table, output)))
+    sys.exit(
+        guarded(
+            lambda: _image(release, authorities, mirror, security_mirror, policy, partition_table, elements, output)
+        )
+    )
 
 
 def _image(
@@ -66,6 +72,7 @@ def _image(
     security_mirror: str | None,
     policy: str,
     partition_table: str,
+    elements: tuple[str, ...],
     output: Path,
 ) -> int:
     if output.suffix != ".qcow2":
@@ -79,6 +86,7 @@ def _image(
         policy=policy,
         output=output,
         partition_table=partition_table,
+        extra_elements=elements,
     )
     with progress(Console(stderr=True)) as said:
         outcome = make_image(recipe, progress=said)

@@ -45,11 +45,13 @@ class Recipe:
     policy: str
     output: Path
     partition_table: str = "mbr"
+    extra_elements: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def elements(self) -> list[str]:
         """Return the elements, as disk-image-create takes them."""
-        return ["debian-minimal", "vm", f"block-device-loop-{self.partition_table}", "airgap-node"]
+        base = ["debian-minimal", "vm", f"block-device-loop-{self.partition_table}", "airgap-node"]
+        return [*base, *self.extra_elements]
 
     def build_environment(self) -> dict[str, str]:
         """Return the variables that say this recipe to diskimage-builder."""
