@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -43,29 +44,17 @@ def main() -> None:
     show_default=True,
     help="Image to write; its reports go into the folder of the same name with .d",
 )
-def image(
-    release: str,
-    authorities: tuple[Path, ...],
-    mirror: str | None,
-    security_mirror: str | None,
-    policy: str,
-    partition_table: str,
-    elements: tuple[str, ...],
-    output: Path,
-) -> None:
+def image(**options: Any) -> None:
     """Build a node image with our elements, validate it and print the verdict.
 
     Elements are configured by their DIB_* environment variables. Exit status: 0 built and valid; 1 built, but the
     policy found something; 2 wrong usage or policy; 3 built, but not readable; 4 not built; 130 interrupted.
     """
-    sys.exit(
-        guarded(
-            lambda: _image(release, authorities, mirror, security_mirror, policy, partition_table, elements, output)
-        )
-    )
+    sys.exit(guarded(lambda: _image(**options)))
 
 
 def _image(
+    *,
     release: str,
     authorities: tuple[Path, ...],
     mirror: str | None,
