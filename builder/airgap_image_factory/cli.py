@@ -7,11 +7,15 @@ from typing import Any
 import click
 from rich.console import Console
 
+from airgap_image_factory.airgap.proof import prove
+from airgap_image_factory.airgap.service import Service
+from airgap_image_factory.errors import BuildError
 from airgap_image_factory.image import PARTITION_TABLES, RELEASES, Recipe, make_image
 from airgap_image_factory.mirror import choose_mirror
 from airgap_image_factory.pki import throw_away_authority
 from airgap_image_factory.progress import progress
 from diskimage_validator.cli_console import guarded
+from diskimage_validator.cli_console import output as output_file
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
 from diskimage_validator.reports import text_report
@@ -51,6 +55,46 @@ def image(**options: Any) -> None:
     policy found something; 2 wrong usage or policy; 3 built, but not readable; 4 not built; 130 interrupted.
     """
     sys.exit(guarded(lambda: _image(**options)))
+
+
+@main.command("airgap-proof", context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--allow", "allowed", multiple=True, required=True, metavar="NAME:PORT[=HOST:PORT]", help="A service. Repeatable."
+)
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("build/airgap-proof.json"),
+    show_default=True,
+    help="Where to write what was seen.",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def airgap_proof(allowed: tuple[str, ...], evidence: Path, command: tuple[str, ...]) -> None:
+    """Run COMMAND where only the allowed services can be reached, and write down what it asked for.
+
+    A service is known inside as NAME:PORT and really is at HOST:PORT, which is where this host finds NAME unless it is
+    said. Exit status: 0 COMMAND succeeded and nothing else was asked for or sent to; 1 something else was; 2 wrong
+    usage; 4 COMMAND failed, or the air gap cannot be made on this host.
+    """
+    sys.exit(guarded(lambda: _airgap_proof(allowed, evidence, command)))
+
+
+def _airgap_proof(allowed: tuple[str, ...], path: Path, command: tuple[str, ...]) -> int:
+    evidence = prove([Service.parse(text) for text in allowed], command)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with output_file(str(path)) as stream:
+        stream.write(evidence.as_json())
+    for name in evidence.other_names:
+        click.echo(f"asked for another name:  {name}", err=True)
+    for tried in evidence.packets.tried:
+        click.echo(f"tried to reach:          {tried}", err=True)
+    if not evidence.packets.rules_unchanged:
+        click.echo("the command changed the rules of the air gap", err=True)
+    verdict = "nothing else was asked for or sent to" if evidence.closed else "NOT air-gapped"
+    click.echo(f"air gap: {verdict}; the command ended with {evidence.status}; evidence: {path}", err=True)
+    if evidence.status != 0:
+        return BuildError.exit_status
+    return 0 if evidence.closed else 1
 
 
 def _image(
