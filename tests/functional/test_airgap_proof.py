@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-
 PING = (
     "import socket; ping = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP); "
     'ping.sendto(bytes([8, 0, 0xF7, 0xFF, 0, 0, 0, 0]), ("192.0.2.7", 0))'
