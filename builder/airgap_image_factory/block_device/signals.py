@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import os
 import signal
+import sys
 from types import FrameType
 
 from diskimage_builder.block_device.exception import BlockDeviceSetupException
@@ -43,6 +44,9 @@ def hold_signals() -> None:
 
 
 def _release_signals() -> None:
+    # A signal that waited ends the process right here, before Python would write out what is buffered.
+    sys.stdout.flush()
+    sys.stderr.flush()
     for number in SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
