@@ -22,6 +22,7 @@ from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.tls_mirror import TlsMirror, tls_mirror
 
 BUILD_TIMEOUT = 2400
+ROOT = Path(__file__).parents[2]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -87,18 +88,25 @@ def mirror(authority: Issued, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
+def identity(folder: Path, name: str, authority: Issued) -> tuple[BuiltImage, Path]:
+    """Return the image ``folder/name.qcow2`` to be built, with its CA and key on disk, and the public key's file."""
+    image = BuiltImage(folder / f"{name}.qcow2", folder / f"{name}-ca.pem", folder / f"{name}-key")
+    public = image.key.with_suffix(".pub")
+    if not image.path.exists():
+        image.authority.write_bytes(authority.cert_pem)
+        key = paramiko.ECDSAKey.generate(bits=256)
+        key.write_private_key_file(str(image.key))
+        public.write_text(f"{key.get_name()} {key.get_base64()} functional-test\n")
+    return image, public
+
+
 def build_image(
     folder: Path, name: str, authority: Issued, mirror: TlsMirror, *options: str, **variables: str
 ) -> BuiltImage:
     """Build ``folder/name.qcow2`` unless it is there, with its own SSH key."""
-    built = BuiltImage(folder / f"{name}.qcow2", folder / f"{name}-ca.pem", folder / f"{name}-key")
+    built, public = identity(folder, name, authority)
     if built.path.exists():
         return built
-    built.authority.write_bytes(authority.cert_pem)
-    key = paramiko.ECDSAKey.generate(bits=256)
-    key.write_private_key_file(str(built.key))
-    public = built.key.with_suffix(".pub")
-    public.write_text(f"{key.get_name()} {key.get_base64()} functional-test\n")
     command = [sys.executable, "-m", "airgap_image_factory", "image", "--mirror", mirror.debian]
     command += ["--ca", str(built.authority), *options, "--output", str(built.path)]
     environment = {**os.environ, "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public), **variables}

@@ -67,10 +67,13 @@ def config_drive(folder: Path, metadata: str, network_data: str = "{}") -> Path:
 
 
 @contextmanager
-def boot(image: Path, folder: Path, *, user: str, key: Path, drive: Path | None = None) -> Iterator[Machine]:
+def boot(
+    image: Path, folder: Path, *, user: str, key: Path, drive: Path | None = None, network: str = "restrict=on"
+) -> Iterator[Machine]:
     """Boot ``image`` (qcow2) and yield the machine once ``user`` can log in with ``key``; power it off in the end.
 
-    The network is closed but for SSH. Runs under TCG: KVM is not usable everywhere that tests run.
+    ``network`` are options of QEMU's user network; by default it is closed but for SSH. Runs under TCG: KVM is not
+    usable everywhere that tests run.
     """
     overlay = folder / "overlay.qcow2"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image.resolve()), str(overlay)]
@@ -78,7 +81,7 @@ def boot(image: Path, folder: Path, *, user: str, key: Path, drive: Path | None 
     port = _free_port()
     serial = folder / "serial.log"
     started = time.monotonic()
-    process = subprocess.Popen(_qemu(overlay, serial, port, drive), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(_qemu(overlay, serial, port, drive, network), stdin=subprocess.DEVNULL)
     try:
         client, host_key = _login(process, port, user, key, serial)
         try:
@@ -93,13 +96,13 @@ def boot(image: Path, folder: Path, *, user: str, key: Path, drive: Path | None 
         process.wait()
 
 
-def _qemu(overlay: Path, serial: Path, port: int, drive: Path | None) -> list[str]:
+def _qemu(overlay: Path, serial: Path, port: int, drive: Path | None, network: str) -> list[str]:
     program = shutil.which("qemu-system-x86_64")
     assert program, "qemu-system-x86_64 is not installed: see bindep.txt"
     command = [program, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048", "-nodefaults"]
     command += ["-display", "none", "-serial", f"file:{serial}", "-device", "virtio-rng-pci"]
     command += ["-drive", f"file={overlay},format=qcow2,if=virtio,cache=unsafe"]
-    command += ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"]
+    command += ["-netdev", f"user,id=net,{network},hostfwd=tcp:127.0.0.1:{port}-:22"]
     command += ["-device", "virtio-net-pci,netdev=net,mac=52:54:00:12:34:56"]
     if drive:
         command += ["-drive", f"file={drive},format=raw,if=virtio,readonly=on"]

@@ -42,6 +42,8 @@ http {{
         proxy_max_temp_file_size 0;
         proxy_set_header Connection "";
         proxy_ssl_server_name on;
+        root {content};
+        autoindex on;
 {locations}
     }}
 }}
@@ -71,6 +73,11 @@ class TlsMirror:
         """URL of the security mirror."""
         return f"https://127.0.0.1:{self.port}/debian-security"
 
+    @property
+    def content(self) -> Path:
+        """Folder of what else is served."""
+        return self.folder / "content"
+
     def requests(self) -> str:
         """The access log up to now, one request per line."""
         return (self.folder / "access.log").read_text()
@@ -96,17 +103,20 @@ def host_mirrors() -> dict[str, str]:
 def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     """Serve the host's mirrors with certificate ``server`` until the block ends; needs nginx.
 
-    ``folder`` gets configuration, key and logs. RuntimeError with nginx's log if it does not start.
+    ``folder`` gets configuration, key and logs; what is put into its folder ``content`` is served as well, with an
+    index of each folder. RuntimeError with nginx's log if it does not start.
     """
     mirror = TlsMirror(_free_port(), folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    mirror.content.mkdir(parents=True, exist_ok=True)
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)
     locations = [
         LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in host_mirrors().items()
     ]
     configuration = folder / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(folder=folder, port=mirror.port, locations="\n".join(locations)))
+    configuration.write_text(
+        CONFIGURATION.format(folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations))
+    )
     nginx = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", configuration])
     try:
         _wait_until_up(nginx, mirror)

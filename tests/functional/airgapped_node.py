@@ -1,0 +1,42 @@
+"""Boot an image inside the air gap and do on the node what a job does there. Runs as the command of airgap-proof.
+
+    python -m tests.functional.airgapped_node IMAGE KEY FOLDER
+
+Status 0 if all of it worked and a connection to anywhere else failed; else a traceback with the command that did not.
+"""
+
+import sys
+from pathlib import Path
+
+from tests.functional.machine import Machine, boot
+
+REGISTRY = "registry.internal:5000"
+BASE = f"{REGISTRY}/base/busybox:1"
+MIRROR = "https://mirror.internal"
+
+
+def work(machine: Machine) -> None:
+    """Use every service that the node was given, with nothing but what is baked into it."""
+    assert '"Architecture": "amd64"' in machine.run(f"skopeo inspect docker://{BASE}")
+    machine.run(f"skopeo copy docker://{BASE} docker://{REGISTRY}/copied/busybox:1")
+    machine.run(f"mkdir -p app && printf 'FROM {BASE}\\nRUN echo built > /proof\\n' > app/Containerfile")
+    machine.run(f"sudo buildah build --isolation chroot -t {REGISTRY}/built/app:1 app", timeout=300)
+    machine.run(f"sudo buildah push {REGISTRY}/built/app:1", timeout=300)
+    # A short name leads to the internal registry, and only there.
+    assert machine.run("sudo podman pull --quiet base/busybox:1", timeout=300)
+    machine.run("sudo apt-get -o APT::Update::Error-Mode=any update", timeout=300)
+    machine.run("python3 -m venv venv && venv/bin/pip download --no-deps --dest wheels six", timeout=300)
+    assert "refs/heads/main" in machine.run(f"git ls-remote {MIRROR}/git/example.git")
+    for closed in ("https://192.0.2.7/", "http://203.0.113.9:8080/", "https://updates.example/"):
+        assert "refused" in machine.run(f"curl -sS -m 20 {closed} > /dev/null 2>&1 || echo refused")
+
+
+def main() -> None:
+    """Boot, work, power off."""
+    image, key, folder = (Path(argument) for argument in sys.argv[1:])
+    with boot(image, folder, user="zuul", key=key, network="restrict=off") as machine:
+        work(machine)
+
+
+if __name__ == "__main__":
+    main()
