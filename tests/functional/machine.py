@@ -1,5 +1,6 @@
 """Boot an image in QEMU on a throw-away overlay and talk to it over SSH. The image file is never written to."""
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,9 @@ import paramiko
 
 BOOT_TIMEOUT = 420.0
 SHUTDOWN_TIMEOUT = 120.0
+
+# It logs a traceback for every try to log in to a machine that is still starting.
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 
 @dataclass
