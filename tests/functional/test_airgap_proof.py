@@ -62,6 +62,20 @@ def test_named_services_are_reached_by_name_and_nothing_else_is_proven(tmp_path:
     assert proof.evidence["services"]["mirror.internal:80"]["connections"] == 1
 
 
+def test_names_below_a_service_are_the_services(tmp_path: Path, target: str) -> None:
+    # apt asks for _https._tcp.mirror.internal (RFC 2782).
+    proof = Proof(tmp_path, "curl -s http://srv.mirror.internal/; true", f"mirror.internal:80={target}")
+    assert proof.status == 0
+    proof = Proof(tmp_path, "curl -s http://notmirror.internal/; true", f"mirror.internal:80={target}")
+    assert proof.evidence["dns"]["other_names"] == ["notmirror.internal"]
+
+
+def test_the_hosts_own_name_is_not_looked_up(tmp_path: Path, target: str) -> None:
+    proof = Proof(tmp_path, "hostname; sudo -n true", f"mirror.internal:80={target}")
+    assert (proof.status, proof.stdout) == (0, "localhost\n")
+    assert proof.evidence["dns"]["questions"] == {}
+
+
 def test_another_name_is_refused_and_written_down(tmp_path: Path, target: str) -> None:
     proof = Proof(tmp_path, "curl -s http://updates.example/; true", f"mirror.internal:80={target}")
     assert proof.status == 1

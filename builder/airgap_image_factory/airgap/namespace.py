@@ -74,6 +74,7 @@ class Namespace:
             raise UsageError(f"{len(names)} names are more than the {MAX_NAMES} that fit on the link")
         mark = secrets.token_hex(3)
         self.name = f"airgap-{mark}"
+        self._enter = ["ip", "netns", "exec", self.name]
         self._link = f"ag{mark}"
         # A /24 of the range for tests of network devices (RFC 2544): no site uses it for anything.
         network = ipaddress.ip_network(f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}.0/24")
@@ -109,8 +110,12 @@ class Namespace:
         (etc / "resolv.conf").write_text(f"nameserver {self.resolver}\n")
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """Return ``command`` as it has to be started to run inside."""
-        return ["ip", "netns", "exec", self.name, *command]
+        """Return ``command`` as it has to be started to run inside, on a host called localhost.
+
+        Programs look their host's own name up, sudo in a chroot for one; that is nobody's attempt to get out.
+        """
+        rename = 'echo localhost > /proc/sys/kernel/hostname && exec "$@"'
+        return [*self._enter, "unshare", "--uts", "sh", "-c", rename, "sh", *command]
 
     def packets(self) -> Packets:
         """Read the counters."""
@@ -135,7 +140,7 @@ class Namespace:
         return sorted(json.dumps(item, sort_keys=True) for item in self._ruleset() if "rule" in item or "chain" in item)
 
     def _inside(self, *command: str) -> Completed:
-        return _run(*self.command(command))
+        return _run(*self._enter, *command)
 
     def close(self) -> None:
         """Remove the namespace, and with it link and rules. Processes that still run inside are killed."""

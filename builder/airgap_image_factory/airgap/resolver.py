@@ -46,8 +46,9 @@ class Resolver:
         return dict(sorted(Counter(name.lower() for name in _QUESTION.findall(self._log.read_text())).items()))
 
     def other_names(self) -> list[str]:
-        """Return the names that were asked for and are no service."""
-        return [name for name in self.questions() if name not in self._names]
+        """Return the names that were asked for and are neither a service's nor below one (apt asks for SRV records)."""
+        own = tuple(f".{name}" for name in self._names)
+        return [name for name in self.questions() if not f".{name}".endswith(own)]
 
     def _wait_until_up(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
