@@ -1,0 +1,1 @@
+export DIB_AIRGAP_SITE=${DIB_AIRGAP_SITE:-}
