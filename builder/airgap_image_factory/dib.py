@@ -38,6 +38,7 @@ PHASES: Final = {
 _HOOKS: Final = re.compile(r"Running hooks from \S+/([a-z-]+)\.d$|dib-run-parts Running \S+/([a-z-]+)\.d/\S+$")
 _CONVERT: Final = "Converting image using qemu-img convert"
 _TRACE: Final = re.compile(r"^(\d{4}-\d\d-\d\d \S+ \| )?\++ ")
+_REASON: Final = re.compile(r"^(\d{4}-\d\d-\d\d \S+ \| )?ERROR: ")
 GRACE: Final = 90.0
 """Seconds that diskimage-builder gets to clean up after it was told to stop."""
 TAIL: Final = 15
@@ -78,9 +79,13 @@ def disk_image_create(build: Build, *, progress: Callable[[str], None], tick: Ca
 
 
 def tail(log: Path, lines: int = TAIL) -> str:
-    """Return the last ``lines`` telling lines of a build log: without shell traces, indented."""
+    """Return the telling lines of a build log, indented: what elements call an ERROR, and the last ``lines``.
+
+    Shell traces are left out. An element's reason often stands far from the end: the clean-up comes after it.
+    """
     telling = [line for line in log.read_text(errors="replace").splitlines() if line and not _TRACE.match(line)]
-    return "\n".join(f"    {line}" for line in telling[-lines:])
+    reasons = [line for line in telling[:-lines] if _REASON.search(line)]
+    return "\n".join(f"    {line}" for line in [*reasons[-lines:], *telling[-lines:]])
 
 
 def phase_of(line: str) -> str | None:

@@ -30,3 +30,9 @@ def test_the_tail_of_a_log_leaves_shell_traces_out(tmp_path: Path) -> None:
     log = tmp_path / "build.log"
     log.write_text("first\nE: Unable to locate package skopeoo\n+ set -x\n2026-11-22 19:50:01.123 | ++ date\n\nlast\n")
     assert tail(log, 2) == "    E: Unable to locate package skopeoo\n    last"
+
+
+def test_the_reason_of_an_element_is_shown_however_far_from_the_end_it_is(tmp_path: Path) -> None:
+    log = tmp_path / "build.log"
+    log.write_text("2026-11-22 19:50:01.123 | ERROR: the CA expired\n" + "Unmount /x\n" * 50)
+    assert tail(log, 2).splitlines()[0].endswith("ERROR: the CA expired")
