@@ -16,6 +16,9 @@ from typing import Any
 
 import paramiko
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
@@ -77,8 +80,15 @@ def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def authority(image_folder: Path) -> Issued:
-    """Return the internal CA of the tests. The host does not trust it."""
-    return make_ca("Functional test CA, do not trust")
+    """Return the internal CA of the tests, kept beside the images that trust it. The host does not trust it."""
+    kept = image_folder / "authority.pem"
+    if not kept.exists():
+        made = make_ca("Functional test CA, do not trust")
+        kept.write_bytes(made.key_pem + made.cert_pem)
+    content = kept.read_bytes()
+    key = load_pem_private_key(content, None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    return Issued(x509.load_pem_x509_certificate(content), key)
 
 
 @pytest.fixture(scope="session")
