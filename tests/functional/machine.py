@@ -72,16 +72,23 @@ def config_drive(folder: Path, metadata: str, network_data: str = "{}") -> Path:
 
 @contextmanager
 def boot(
-    image: Path, folder: Path, *, user: str, key: Path, drive: Path | None = None, network: str = "restrict=on"
+    image: Path,
+    folder: Path,
+    *,
+    user: str,
+    key: Path,
+    drive: Path | None = None,
+    network: str = "restrict=on",
+    size: str = "",
 ) -> Iterator[Machine]:
     """Boot ``image`` (qcow2) and yield the machine once ``user`` can log in with ``key``; power it off in the end.
 
-    ``network`` are options of QEMU's user network; by default it is closed but for SSH. Runs under TCG: KVM is not
-    usable everywhere that tests run.
+    ``network`` are options of QEMU's user network; by default it is closed but for SSH. ``size`` is that of the
+    flavor's disk, e.g. ``80G``; by default the image's own. Runs under TCG: KVM is not usable everywhere that tests run.
     """
     overlay = folder / "overlay.qcow2"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image.resolve()), str(overlay)]
-    subprocess.run(command, check=True)
+    subprocess.run([*command, size] if size else command, check=True)
     port = _free_port()
     serial = folder / "serial.log"
     started = time.monotonic()

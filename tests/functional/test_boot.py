@@ -46,8 +46,8 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture(scope="session")
 def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
-    """Build the other choices: trixie, GPT, docker, glean. glean comes from PyPI, through this host's own CAs."""
-    options = ["--release", "trixie", "--partition-table", "gpt"]
+    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI (glean) is reached through this host's CAs."""
+    options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
     for path in host_authorities():
         options += ["--ca", str(path)]
     return build_image(
@@ -104,12 +104,13 @@ def test_mbr_takes_name_and_keys_from_a_config_drive(
         assert_is_a_node(machine, node_image)
 
 
-def test_gpt_boots_and_takes_its_address_from_plain_dhcp(gpt_image: BuiltImage, tmp_path: Path) -> None:
-    with boot(gpt_image.path, tmp_path, user=USER, key=gpt_image.key) as machine:
+def test_gpt_boots_takes_its_address_from_plain_dhcp_and_grows(gpt_image: BuiltImage, tmp_path: Path) -> None:
+    with boot(gpt_image.path, tmp_path, user=USER, key=gpt_image.key, size="80G") as machine:
         print(f"login after {machine.boot_seconds:.0f} s")  # noqa: T201 - a figure for the log
         assert_is_a_node(machine, gpt_image)
         assert machine.run("sudo docker info --format '{{.ServerVersion}}'")
         assert machine.run("docker buildx version")
+        assert int(machine.run("df --output=size -BG / | tail -1").strip("G \n")) > 70
         assert "gpt" in machine.run("sudo blkid -o value -s PTTYPE /dev/vda")
 
 
