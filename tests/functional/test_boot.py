@@ -46,7 +46,7 @@ def instance(tmp_path: Path) -> Instance:
 
 @pytest.fixture(scope="session")
 def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
-    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI (glean) is reached through this host's CAs."""
+    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI needs this host's own CAs."""
     options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
     for path in host_authorities():
         options += ["--ca", str(path)]
