@@ -84,7 +84,7 @@ def boot(
     """Boot ``image`` (qcow2) and yield the machine once ``user`` can log in with ``key``; power it off in the end.
 
     ``network`` are options of QEMU's user network; by default it is closed but for SSH. ``size`` is that of the
-    flavor's disk, e.g. ``80G``; by default the image's own. Runs under TCG: KVM does not work everywhere that tests run.
+    flavor's disk, e.g. ``80G``; by default the image's own. Runs under TCG: KVM does not work wherever tests run.
     """
     overlay = folder / "overlay.qcow2"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image.resolve()), str(overlay)]

@@ -31,6 +31,8 @@ class Resolver:
         command = [str(program), "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"]
         command += ["--bind-interfaces", "--except-interface=lo", f"--listen-address={address}", "--pid-file="]
         command += ["--user=root", "--log-queries", f"--log-facility={self._log}"]
+        # A new root has no /etc/hosts yet, so programs in its chroot ask even for localhost (RFC 6761, section 6.3).
+        command += ["--host-record=localhost,127.0.0.1"]
         command += [f"--host-record={name},{own}" for name, own in sorted(addresses.items())]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -46,8 +48,11 @@ class Resolver:
         return dict(sorted(Counter(name.lower() for name in _QUESTION.findall(self._log.read_text())).items()))
 
     def other_names(self) -> list[str]:
-        """Return the names that were asked for and are neither a service's nor below one (apt asks for SRV records)."""
-        own = tuple(f".{name}" for name in self._names)
+        """Return the names that were asked for and are neither a service's, nor below one, nor localhost.
+
+        Below: apt, for one, asks for the SRV records of its mirror (RFC 2782).
+        """
+        own = tuple(f".{name}" for name in (*self._names, "localhost"))
         return [name for name in self.questions() if not f".{name}".endswith(own)]
 
     def _wait_until_up(self) -> None:
