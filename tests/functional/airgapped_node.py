@@ -13,6 +13,14 @@ from tests.functional.machine import Machine, boot
 REGISTRY = "registry.internal:5000"
 BASE = f"{REGISTRY}/base/busybox:1"
 MIRROR = "https://mirror.internal"
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), 20)
+    print("connected")
+except OSError:
+    print("refused")
+"""
 
 
 def work(machine: Machine) -> None:
@@ -27,8 +35,9 @@ def work(machine: Machine) -> None:
     machine.run("sudo apt-get -o APT::Update::Error-Mode=any update", timeout=300)
     machine.run("python3 -m venv venv && venv/bin/pip download --no-deps --dest wheels six", timeout=300)
     assert "refs/heads/main" in machine.run(f"git ls-remote {MIRROR}/git/example.git")
-    for closed in ("https://192.0.2.7/", "http://203.0.113.9:8080/", "https://updates.example/"):
-        assert "refused" in machine.run(f"curl -sS -m 20 {closed} > /dev/null 2>&1 || echo refused")
+    for host, port in (("192.0.2.7", 443), ("203.0.113.9", 8080), ("updates.example", 443)):
+        assert machine.run(f"python3 -c '{CONNECT}' {host} {port}") == "refused"
+    assert machine.run(f"python3 -c '{CONNECT}' mirror.internal 443") == "connected"
 
 
 def main() -> None:
