@@ -17,7 +17,7 @@ def element_files() -> list[tuple[str, list[str]]]:
     share = Path("share/airgap-image-factory")
     folders: dict[str, list[str]] = {}
     for path in sorted(ELEMENTS.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.parts):
             folders.setdefault(str(share / path.parent), []).append(str(path))
     return list(folders.items())
 

@@ -139,13 +139,12 @@ def test_what_is_no_service_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_nothing_is_left(tmp_path: Path, target: str) -> None:
-    def state() -> str:
-        commands = (["ip", "netns"], ["ip", "-brief", "link"], ["pgrep", "-a", "dnsmasq"])
-        return "".join(
-            subprocess.run(command, capture_output=True, text=True, check=False).stdout for command in commands
-        )
+    def state() -> set[str]:
+        commands = (["ip", "netns"], ["ip", "-brief", "link"], ["pgrep", "-a", "dnsmasq"], ["ls", "/etc/netns"])
+        said = [subprocess.run(command, capture_output=True, text=True, check=False).stdout for command in commands]
+        return set("".join(said).splitlines())
 
     before = state()
     Proof(tmp_path, "sleep 300 & curl -s http://mirror.internal/", f"mirror.internal:80={target}")
-    assert state() == before
-    assert not list(Path("/etc/netns").glob("airgap-*"))
+    # Another proof may run or end meanwhile; ours adds nothing.
+    assert state() <= before

@@ -5,8 +5,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from airgap_image_factory.airgap.service import Service
 from airgap_image_factory.errors import BuildError
@@ -74,14 +72,6 @@ class Forwarder:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, traffic: Traffic | None) -> None:

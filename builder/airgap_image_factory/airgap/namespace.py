@@ -11,8 +11,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from airgap_image_factory.airgap.service import Service
 from airgap_image_factory.errors import BuildError
@@ -153,14 +152,6 @@ class Namespace:
         if etc.exists():
             (etc / "resolv.conf").unlink(missing_ok=True)
             etc.rmdir()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _element(entry: dict[str, Any]) -> list[Any]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -76,18 +77,19 @@ def prove(services: Sequence[Service], command: Sequence[str]) -> Evidence:
         raise UsageError("no service is allowed", "name at least a package mirror with --allow")
     environment = {name: value for name, value in os.environ.items() if name.lower() not in PROXIES}
     started, begin = datetime.now(UTC), time.monotonic()
-    with Namespace(services) as namespace:
-        addresses = namespace.addresses
-        with Resolver(namespace.resolver, addresses) as resolver, Forwarder(addresses, services) as forwarder:
-            done = subprocess.run(namespace.command(command), env=environment, check=False)
-            return Evidence(
-                command=tuple(command),
-                started=started.isoformat(timespec="seconds"),
-                duration=time.monotonic() - begin,
-                status=done.returncode,
-                services=tuple(services),
-                traffic=forwarder.traffic,
-                questions=resolver.questions(),
-                other_names=tuple(resolver.other_names()),
-                packets=namespace.packets(),
-            )
+    with ExitStack() as stack:
+        namespace = stack.enter_context(closing(Namespace(services)))
+        resolver = stack.enter_context(closing(Resolver(namespace.resolver, namespace.addresses)))
+        forwarder = stack.enter_context(closing(Forwarder(namespace.addresses, services)))
+        done = subprocess.run(namespace.command(command), env=environment, check=False)
+        return Evidence(
+            command=tuple(command),
+            started=started.isoformat(timespec="seconds"),
+            duration=time.monotonic() - begin,
+            status=done.returncode,
+            services=tuple(services),
+            traffic=forwarder.traffic,
+            questions=resolver.questions(),
+            other_names=tuple(resolver.other_names()),
+            packets=namespace.packets(),
+        )

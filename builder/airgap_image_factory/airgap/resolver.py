@@ -7,8 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from airgap_image_factory.errors import BuildError
 from diskimage_validator.process import find_program
@@ -70,11 +69,3 @@ class Resolver:
         if self._process.stderr is not None:
             self._process.stderr.close()
         self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
