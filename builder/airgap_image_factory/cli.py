@@ -38,6 +38,7 @@ def main() -> None:
 )
 @click.option("--mirror", help="Base URL of a Debian archive. Default: the host's own mirror.")
 @click.option("--security-mirror", help="Base URL of its security archive. Default: beside the archive.")
+@click.option("--allow-plain-http", is_flag=True, help="Allow mirror URLs without TLS.")
 @click.option("--policy", default="container-node", show_default=True, help="Shipped policy or file.")
 @click.option("--partition-table", type=click.Choice(PARTITION_TABLES), default="mbr", show_default=True)
 @click.option("--element", "elements", multiple=True, metavar="NAME", help="Further element. Repeatable.")
@@ -103,6 +104,7 @@ def _image(
     authorities: tuple[Path, ...],
     mirror: str | None,
     security_mirror: str | None,
+    allow_plain_http: bool,
     policy: str,
     partition_table: str,
     elements: tuple[str, ...],
@@ -114,7 +116,7 @@ def _image(
         authorities = (throw_away_authority(output.parent / "pki").certificate,)
     recipe = Recipe(
         release=release,
-        mirror=choose_mirror(mirror, security_mirror),
+        mirror=choose_mirror(mirror, security_mirror, plain_http=allow_plain_http),
         authorities=[path.resolve() for path in authorities],
         policy=policy,
         output=output,

@@ -36,22 +36,23 @@ class Mirror:
         ]
 
 
-def choose_mirror(archive: str | None, security: str | None) -> Mirror:
+def choose_mirror(archive: str | None, security: str | None, *, plain_http: bool = False) -> Mirror:
     """Return the mirror to use: the one given, or else the host's own.
 
     Without ``security`` it is taken to lie beside the archive, as on every Debian mirror: ``X/debian`` and
-    ``X/debian-security``. Raises UsageError if a URL is no HTTP(S) URL, if none is given and the host has none of its
+    ``X/debian-security``. A URL that is given must be https unless ``plain_http`` says otherwise; what the host's own
+    apt uses is taken as it is. Raises UsageError if a URL is no such URL, if none is given and the host has none of its
     own, or if the security archive cannot be told from ``archive``.
     """
     if archive is None:
         host = _host_mirror()
-        return Mirror(host.archive, _checked(security)) if security else host
-    archive = _checked(archive)
+        return Mirror(host.archive, _checked(security, plain_http)) if security else host
+    archive = _checked(archive, plain_http)
     if security is None:
         if not archive.endswith("/debian"):
             raise UsageError(f"no security archive known for {archive}", "name it with --security-mirror")
         security = f"{archive}-security"
-    return Mirror(archive, _checked(security))
+    return Mirror(archive, _checked(security, plain_http))
 
 
 def probe(mirror: Mirror, release: str, authorities: Sequence[Path]) -> None:
@@ -86,12 +87,17 @@ def _hint(reason: object) -> str:
     return "is the mirror reachable from this host? See --mirror"
 
 
-def _checked(url: str) -> str:
+def _checked(url: str, plain_http: bool) -> str:
     parts = urllib.parse.urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{url!r} is no http or https URL", "example: https://mirror.internal/debian")
     if parts.username or parts.password:
         raise UsageError("a mirror URL must not carry credentials: they would be baked into the image")
+    if parts.scheme == "http" and not plain_http:
+        hint = (
+            "use https, or say --allow-plain-http: packages are signed, but who is between sees and can hold them back"
+        )
+        raise UsageError(f"{url} is not protected by TLS", hint)
     return url.rstrip("/")
 
 
@@ -105,6 +111,6 @@ def _host_mirror() -> Mirror:
     suites = dict(line.split(" ", 1) for line in run(command, timeout=TIMEOUT).stdout.splitlines() if " " in line)
     codename = release.get("VERSION_CODENAME", "")
     try:
-        return Mirror(_checked(suites[codename]), _checked(suites[f"{codename}-security"]))
+        return Mirror(*(_checked(suites[suite], plain_http=True) for suite in (codename, f"{codename}-security")))
     except KeyError as error:
         raise UsageError(f"the host's apt configuration has no source for {error.args[0]}", "use --mirror") from None

@@ -30,6 +30,15 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         choose_mirror(url, None)
 
 
+def test_a_url_without_tls_needs_an_explicit_word() -> None:
+    with pytest.raises(UsageError, match="not protected by TLS") as caught:
+        choose_mirror("http://mirror.internal/debian", None)
+    assert "--allow-plain-http" in caught.value.hint
+    assert choose_mirror("http://mirror.internal/debian", None, plain_http=True).archive.startswith("http://")
+    with pytest.raises(UsageError, match="not protected by TLS"):
+        choose_mirror("https://mirror.internal/debian", "http://mirror.internal/debian-security")
+
+
 def test_credentials_in_a_url_are_refused_and_not_repeated() -> None:
     with pytest.raises(UsageError) as caught:
         choose_mirror("https://user:hunter2@mirror.internal/debian", None)
@@ -58,15 +67,15 @@ def archive(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_mirror_that_has_every_suite_passes(archive: str) -> None:
-    probe(choose_mirror(archive, None), "bookworm", [])
+    probe(choose_mirror(archive, None, plain_http=True), "bookworm", [])
 
 
 def test_a_suite_that_is_not_there_is_named(archive: str) -> None:
     with pytest.raises(BuildError, match="trixie/InRelease: 404") as caught:
-        probe(choose_mirror(archive, None), "trixie", [])
+        probe(choose_mirror(archive, None, plain_http=True), "trixie", [])
     assert "trixie" in caught.value.hint
 
 
 def test_an_unreachable_mirror_is_named() -> None:
     with pytest.raises(BuildError, match=r"127.0.0.1:1/debian/dists/bookworm/InRelease: .*refused"):
-        probe(choose_mirror("http://127.0.0.1:1/debian", None), "bookworm", [])
+        probe(choose_mirror("http://127.0.0.1:1/debian", None, plain_http=True), "bookworm", [])
