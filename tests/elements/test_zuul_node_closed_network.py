@@ -18,5 +18,5 @@ def test_systemd_is_left_no_server_of_its_own(fake_root: MakeRoot, family: str) 
     found.optionxform = str  # type: ignore[assignment,method-assign]
     for name in ("timesyncd", "resolved"):
         found.read_string(root.read(f"/etc/systemd/{name}.conf.d/10-zuul-node.conf"))
-    assert dict(found["Time"]) == {"FallbackNTP": ""}
+    assert dict(found["Time"]) == {"FallbackNTP": "127.0.0.1"}
     assert dict(found["Resolve"]) == {"FallbackDNS": "", "LLMNR": "no", "MulticastDNS": "no"}
