@@ -32,6 +32,8 @@ from diskimage_validator.elements import elements_path
 
 BASE = ["debian-minimal", "vm", "block-device-loop-mbr"]
 OURS = ("container-tooling", "qemu-img", "zuul-node")
+NOT_ALONE = {"systemd-resolved"}
+"""Without zuul-node's preparation it takes the build's resolv.conf away, and the boot loader cannot be downloaded."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def main() -> None:
     parser.add_argument("--release", default="bookworm")
     options = parser.parse_args()
     mirror = choose_mirror(None, None)
-    wanted = sorted(set().union(*(packages(element, "debian", options.release) for element in OURS)))
+    wanted = sorted(set().union(*(packages(element, "debian", options.release) for element in OURS)) - NOT_ALONE)
     variants = [
         Variant("plain", BASE),
         Variant("packages", ["-p", ",".join(wanted), *BASE]),
