@@ -77,9 +77,11 @@ def assert_is_a_node(machine: Machine, image: BuiltImage) -> None:
         "python3 --version",
     ):
         assert machine.run(tool)
-    # The root file system has grown or at least is writable, and the CA is trusted by the system's own tools.
     anchors = "/usr/local/share/ca-certificates/*.crt"
     assert machine.run(f"openssl verify {anchors}").splitlines()
+    # Python's own bundles give way to the system's: in a session, under sudo and in a service.
+    for command in ("", "sudo ", "sudo systemd-run --quiet --wait --pipe "):
+        assert machine.run(f"{command}printenv REQUESTS_CA_BUNDLE") == "/etc/ssl/certs/ca-certificates.crt"
     with open_target(str(image.path)) as engine:
         assert not [name for name in engine.listdir("/etc/ssh") if name.startswith("ssh_host_")]
 
