@@ -72,10 +72,7 @@ def disk_image_create(build: Build, *, progress: Callable[[str], None], tick: Ca
             sweep(Path(scratch))
             unmount_below(Path(scratch))
     if status != 0:
-        raise BuildError(
-            f"disk-image-create ended with status {status}. The end of its log:\n{tail(build.log)}",
-            f"the whole log: {build.log}",
-        )
+        raise BuildError(f"disk-image-create ended with status {status}. The end of its log:\n{tail(build.log)}")
 
 
 def tail(log: Path, lines: int = TAIL) -> str:

@@ -97,7 +97,8 @@ def make_image(recipe: Recipe, *, progress: Progress) -> Outcome:
             build = Build(recipe.elements(), built.with_suffix(""), recipe.build_environment(), log)
             disk_image_create(build, progress=progress, tick=progress.tick)
         except BuildError as error:
-            raise BuildError(error.message, f"the whole log: {_keep_log(log, output)}") from error
+            kept = _keep_log(log, output)
+            raise BuildError(error.message, error.hint or f"the whole log: {kept}") from error
         except BaseException:
             _keep_log(log, output)
             raise

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
+
+from tests.functional.ports import free_port
 
 BOOT_TIMEOUT = 420.0
 SHUTDOWN_TIMEOUT = 120.0
@@ -89,7 +90,7 @@ def boot(
     overlay = folder / "overlay.qcow2"
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", str(image.resolve()), str(overlay)]
     subprocess.run([*command, size] if size else command, check=True)
-    port = _free_port()
+    port = free_port()
     serial = folder / "serial.log"
     started = time.monotonic()
     process = subprocess.Popen(_qemu(overlay, serial, port, drive, network), stdin=subprocess.DEVNULL)
@@ -118,13 +119,6 @@ def _qemu(overlay: Path, serial: Path, port: int, drive: Path | None, network: s
     if drive:
         command += ["-drive", f"file={drive},format=raw,if=virtio,readonly=on"]
     return command
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _login(

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from tests.elements.pki import Issued
+from tests.functional.ports import free_port
 
 START_TIMEOUT = 20.0
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -93,9 +94,7 @@ def _layer(files: dict[str, bytes]) -> bytes:
 @contextlib.contextmanager
 def registry(folder: Path, server: Issued, authority: Issued) -> Iterator[Registry]:
     """Run docker-registry with the certificate ``server``, signed by ``authority``, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)

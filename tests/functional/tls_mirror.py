@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from airgap_image_factory.mirror import choose_mirror
 from tests.elements.pki import Issued
+from tests.functional.ports import free_port
 
 START_TIMEOUT = 10.0  # seconds until nginx must accept connections
 
@@ -83,22 +85,6 @@ class TlsMirror:
         return (self.folder / "access.log").read_text()
 
 
-def host_mirrors() -> dict[str, str]:
-    """Return URLs without trailing slash of the mirrors apt uses here, as ``debian`` and ``debian-security``.
-
-    RuntimeError if apt is configured with no such pair.
-    """
-    command = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found: dict[str, str] = {}
-    for uri, release in (line.split(maxsplit=1) for line in listed.splitlines()):
-        found.setdefault("debian-security" if release.endswith("-security") else "debian", uri.rstrip("/"))
-    if found.keys() != {"debian", "debian-security"}:
-        message = f"apt on this host has no mirror pair of Debian and its security updates: {found}"
-        raise RuntimeError(message)
-    return found
-
-
 @contextlib.contextmanager
 def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     """Serve the host's mirrors with certificate ``server`` until the block ends; needs nginx.
@@ -106,13 +92,13 @@ def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     ``folder`` gets configuration, key and logs; what is put into its folder ``content`` is served as well, with an
     index of each folder. RuntimeError with nginx's log if it does not start.
     """
-    mirror = TlsMirror(_free_port(), folder)
+    mirror = TlsMirror(free_port(), folder)
+    host = choose_mirror(None, None)
+    upstream = {"debian": host.archive, "debian-security": host.security}
     mirror.content.mkdir(parents=True, exist_ok=True)
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)
-    locations = [
-        LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in host_mirrors().items()
-    ]
+    locations = [LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstream.items()]
     configuration = folder / "nginx.conf"
     configuration.write_text(
         CONFIGURATION.format(folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations))
@@ -124,13 +110,6 @@ def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     finally:
         nginx.terminate()
         nginx.wait(timeout=10)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _wait_until_up(nginx: subprocess.Popen[bytes], mirror: TlsMirror) -> None:
