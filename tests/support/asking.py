@@ -6,6 +6,7 @@ from diskimage_validator.engines.base import Disk
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.model import Finding, Status
 from diskimage_validator.policy_model import Policy
+from diskimage_validator.runner import NOT_ASKED
 from tests.support import pki
 from tests.support.memory_engine import Entry, MemoryEngine
 
@@ -25,6 +26,8 @@ def ask(
     commands: tuple[str, ...] = (),
 ) -> list[Finding]:
     """Run one check by id over ``tree``, at the moment ``pki.NOW``."""
+    if not CHECKS[check].asked(policy):
+        return [Finding(check, Status.SKIP, NOT_ASKED)]
     question = Question(facts_of(tree, disk=disk, commands=commands), policy, pki.NOW)
     return list(CHECKS[check].run(question))
 

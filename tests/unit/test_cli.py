@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from diskimage_validator import cli, cli_console
+from diskimage_validator import cli_console
 from diskimage_validator.cli import run
 from diskimage_validator.cli_console import Progress, guarded
 from diskimage_validator.errors import TargetError
@@ -204,7 +204,7 @@ def test_ctrl_c_during_a_command_ends_with_130(monkeypatch: pytest.MonkeyPatch) 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "inspect", interrupt)
+    monkeypatch.setattr("diskimage_validator.cli.inspect.inspect", interrupt)
     assert run(["inspect", "x"]) == 130
 
 

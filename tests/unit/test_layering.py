@@ -9,7 +9,7 @@ import diskimage_validator
 ROOT = Path(diskimage_validator.__file__).parent
 PACKAGE = "diskimage_validator"
 TALKERS = {"cli", "cli_console", "__main__"}
-PURE = {"model", "errors", "printable", "sizes", "relations", "certificates", "policy_lines", "policy_model"}
+PURE = {"model", "errors", "printable", "sizes", "relations", "certificates", "policy_lines", "policy_model", "rules"}
 """Modules at the top that anything may import, because they import nothing but each other."""
 
 
@@ -58,7 +58,7 @@ def test_checks_know_facts_and_rules_and_nothing_of_engines_or_reports() -> None
 
 
 def test_facts_know_of_engines_only_what_an_engine_is() -> None:
-    allowed = frozenset(f"engines.base.{name}" for name in ("Engine", "Filesystem"))
+    allowed = frozenset(f"engines.base.{name}" for name in ("Engine", "Filesystem", "Stat"))
     assert offenders("facts", "engines", but=allowed) == []
     assert offenders("facts", "checks", "policy", "policy_model", "reports", "runner", "cli", "process") == []
 
@@ -74,7 +74,7 @@ def test_reports_know_nothing_of_engines_at_work() -> None:
 
 def test_what_is_at_the_bottom_imports_nothing_from_above() -> None:
     for name, tree in modules():
-        if name in PURE:
+        if name.split(".")[0] in PURE:
             assert {imported.split(".")[0] for imported in inner(tree)} <= PURE, name
 
 
@@ -93,7 +93,7 @@ def test_only_process_starts_processes() -> None:
 def test_only_the_command_line_prints_and_exits() -> None:
     wrong = {"print", "exit", "quit", "input", "sys.exit", "sys.stdout", "sys.stderr", "os._exit", "SystemExit"}
     for name, tree in modules():
-        if name in TALKERS:
+        if name.split(".")[0] in TALKERS:
             continue
         used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
         assert not used & wrong, f"{name}: {used & wrong}"

@@ -4,11 +4,12 @@ Everything is frozen and turns into plain JSON types with ``as_dict()``. ``SCHEM
 reader of the JSON report would have to change.
 """
 
+import datetime
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Status(StrEnum):
@@ -38,7 +39,8 @@ class Finding:
     """What a check says about one subject.
 
     ``subject``: what was asked about, e.g. ``skopeo (>= 1.9)``; ``expected`` and ``actual``: for a person;
-    ``message``: one sentence; ``hint``: what to do; ``path``: file inside the target that shows it.
+    ``message``: one sentence; ``hint``: what to do; ``path``: file inside the target that shows it; ``line``: its line
+    there, from 1, or 0.
     """
 
     subject: str
@@ -48,20 +50,51 @@ class Finding:
     actual: str = ""
     hint: str = ""
     path: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A failure that the policy accepts for a while, and what became of that in this run.
+
+    ``check`` is an id, ``subject`` a pattern of fnmatch(3); ``expires`` is the first day on which it no longer works.
+    ``state`` is ``active``, ``expired``, or ``unused``: active, but nothing failed that it covers. ``findings`` is the
+    number of failures that it covers; those of an expired waiver count as any others do.
+    """
+
+    check: str
+    subject: str
+    reason: str
+    expires: datetime.date
+    state: str
+    findings: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return {**self.__dict__, "expires": self.expires.isoformat()}
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finding together with the check that made it and the severity the policy gave that check."""
+    """A finding together with the check that made it and the severity the policy gave that check.
+
+    ``waived`` is the reason of the active waiver that covers a failure, else empty.
+    """
 
     check: str
     severity: Severity
     finding: Finding
+    waived: str = ""
 
     @property
     def status(self) -> Status:
         """The finding's status."""
         return self.finding.status
+
+    @property
+    def counts(self) -> bool:
+        """Whether this is a failure that nobody waived."""
+        return self.status is Status.FAIL and not self.waived
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result with plain JSON types, flat."""
@@ -76,6 +109,8 @@ class Result:
             "actual": finding.actual,
             "hint": finding.hint,
             "path": finding.path,
+            "line": finding.line,
+            "waived": self.waived,
         }
 
 
@@ -112,6 +147,7 @@ class Report:
     duration: float
     results: tuple[Result, ...]
     notes: tuple[str, ...] = field(default=())
+    waivers: tuple[Waiver, ...] = field(default=())
 
     def count(self, status: Status) -> int:
         """Number of results with ``status``."""
@@ -120,14 +156,14 @@ class Report:
     def exit_status(self, threshold: Severity = Severity.WARNING) -> int:
         """Exit status for this report.
 
-        3 if any result is an ERROR; 2 if nothing was checked (no result, or only SKIP); 1 if a FAIL is at or above
-        ``threshold``; otherwise 0.
+        3 if any result is an ERROR; 2 if nothing was checked (no result, or only SKIP); 1 if a FAIL that is not waived
+        is at or above ``threshold``; otherwise 0.
         """
         if self.count(Status.ERROR):
             return 3
         if all(result.status is Status.SKIP for result in self.results):
             return 2
-        failed = any(result.status is Status.FAIL and result.severity.rank >= threshold.rank for result in self.results)
+        failed = any(result.counts and result.severity.rank >= threshold.rank for result in self.results)
         return 1 if failed else 0
 
     def as_dict(self) -> dict[str, Any]:
@@ -141,6 +177,8 @@ class Report:
             "started": self.started,
             "duration_seconds": round(self.duration, 3),
             "summary": {str(status): self.count(status) for status in Status},
+            "waived": sum(bool(result.waived) for result in self.results),
+            "waivers": [waiver.as_dict() for waiver in self.waivers],
             "notes": list(self.notes),
             "results": [result.as_dict() for result in self.results],
         }

@@ -1,7 +1,7 @@
 """YAML with line numbers, for error messages that say where.
 
-The semantics are those of ``yaml.safe_load``. What it lets pass and a policy must not is refused: duplicate keys, and
-aliases that blow up ("billion laughs").
+The semantics are those of ``yaml.safe_load``, but dates stay text. What it lets pass and a policy must not is refused:
+duplicate keys, and aliases that blow up ("billion laughs").
 """
 
 from collections.abc import Iterator
@@ -28,6 +28,16 @@ class Problem:
     def __str__(self) -> str:
         where = format_path(self.path)
         return f"line {self.line}: {where}: {self.message}" if where else f"line {self.line}: {self.message}"
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, but a date stays the text that it is written as."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 class DocumentError(Exception):
@@ -64,7 +74,7 @@ def parse_document(text: str) -> Document:
     Duplicate keys leave a document whose other errors can be found; they are in ``problems`` of the result.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             raise DocumentError([Problem(1, (), "the document is empty")])

@@ -14,8 +14,10 @@ from diskimage_validator.facts import Facts, collect
 from diskimage_validator.model import Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
+from diskimage_validator.waivers import apply_waivers
 
 DISTRIBUTION: Final = "airgap-image-factory"
+NOT_ASKED: Final = "the policy does not ask for it"
 
 Progress = Callable[[str], None]
 
@@ -51,11 +53,14 @@ def inspect(
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
-    With a ``policy`` the commands that it asks for are looked up as well.
+    With a ``policy`` only what its checks need is read, and the commands that it asks for are looked up.
     """
-    commands = {name for names in policy.rules.commands.required for name in names} if policy else set()
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
-        return collect(opened, commands=commands, progress=progress)
+        if policy is None:
+            return collect(opened, progress=progress)
+        commands = {name for names in policy.rules.commands.required for name in names}
+        needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
+        return collect(opened, commands=commands, only=needs, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
@@ -67,7 +72,8 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
     now = now or datetime.now(UTC)
     begin = time.monotonic() if started is None else started
     question = Question(facts, policy, now)
-    results = tuple(result for check in CHECKS.values() for result in _run_check(check, question))
+    found = [result for check in CHECKS.values() for result in _run_check(check, question)]
+    results, waivers = apply_waivers(found, policy.rules.waivers, now.date())
     duration = time.monotonic() - begin
     return Report(
         target=facts.target,
@@ -79,12 +85,15 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
         duration=duration,
         results=results,
         notes=facts.notes,
+        waivers=waivers,
     )
 
 
 def _run_check(check: Check, question: Question) -> list[Result]:
     """Run one check. What it found before it failed stays; the failure itself is an ERROR result."""
     severity = question.rules.severity.get(check.id, check.severity)
+    if not check.asked(question.policy):
+        return [Result(check.id, severity, Finding(check.id, Status.SKIP, NOT_ASKED))]
     findings: list[Finding] = []
     try:
         findings.extend(check.run(question))

@@ -16,7 +16,8 @@ from diskimage_validator.checks.base import Check
 
 
 def _check(module: ModuleType) -> Check:
-    return Check(module.ID, module.TITLE, module.SEVERITY, module.check, (module.__doc__ or "").strip())
+    explanation = (module.__doc__ or "").strip()
+    return Check(module.ID, module.TITLE, module.SEVERITY, module.NEEDS, module.asked, module.check, explanation)
 
 
 CHECKS: Final[dict[str, Check]] = {

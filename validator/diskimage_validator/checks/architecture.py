@@ -18,13 +18,15 @@ An image for ``arm64`` fails, and so does one whose ``/bin/sh`` was copied from 
 from collections.abc import Iterator
 from typing import Final
 
-from diskimage_validator.checks.base import Question
+from diskimage_validator.checks.base import Question, always
 from diskimage_validator.facts import known
 from diskimage_validator.model import Finding, Severity, Status
 
 ID: Final = "architecture"
 TITLE: Final = "Architecture"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("architecture",)
+asked = always
 
 
 def check(question: Question) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from diskimage_validator.facts import Facts
-from diskimage_validator.model import Finding, Severity, Status
+from diskimage_validator.model import Finding, Severity
 from diskimage_validator.policy_model import Policy, Rules
 
 
@@ -25,15 +25,21 @@ class Question:
 
 @dataclass(frozen=True)
 class Check:
-    """One entry of the table of checks. ``severity`` is the default; ``explanation`` is the module's docstring."""
+    """One entry of the table of checks.
+
+    ``severity`` is the default; ``needs`` are the fields of Facts that it looks at; ``asked`` says whether a policy
+    asks for it at all (else it does not run); ``explanation`` is the module's docstring.
+    """
 
     id: str
     title: str
     severity: Severity
+    needs: tuple[str, ...]
+    asked: Callable[[Policy], bool]
     run: Callable[[Question], Iterator[Finding]]
     explanation: str
 
 
-def not_asked(subject: str) -> Finding:
-    """Return the finding of a check that the policy asks nothing of."""
-    return Finding(subject, Status.SKIP, "the policy asks nothing here")
+def always(_: Policy) -> bool:
+    """For a check that every policy asks for."""
+    return True

@@ -23,23 +23,27 @@ from collections.abc import Iterator
 from typing import Final
 
 from diskimage_validator.certificates import Certificate
-from diskimage_validator.checks.base import Question, not_asked
+from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.trust_store import Anchor, TrustStore
 from diskimage_validator.model import Finding, Severity, Status
+from diskimage_validator.policy_model import Policy
 
 ID: Final = "ca-anchors"
 TITLE: Final = "Locally added CAs"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("trust",)
 
 _EXPECTED: Final = "in the generated bundle, valid, CA:TRUE"
 
 
+def asked(policy: Policy) -> bool:
+    """Whether the policy wants anchors in order."""
+    return policy.rules.certificates.anchors
+
+
 def check(question: Question) -> Iterator[Finding]:
     """Yield findings for the bundle as a whole, for every anchor file, and for what was added to the bundle alone."""
-    if not question.rules.certificates.anchors:
-        yield not_asked("anchors")
-        return
     store = known(question.facts.trust)
     yield from _check_bundle(store)
     for anchor in store.anchors:

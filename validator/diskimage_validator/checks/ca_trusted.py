@@ -30,18 +30,21 @@ from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.trust_store import TrustStore
 from diskimage_validator.model import Finding, Severity, Status
-from diskimage_validator.policy_model import TrustedCa
+from diskimage_validator.policy_model import Policy, TrustedCa
 
 ID: Final = "ca-trusted"
 TITLE: Final = "Trusted CAs"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("trust",)
+
+
+def asked(policy: Policy) -> bool:
+    """Whether the policy or the command line names a CA."""
+    return bool(policy.trusted)
 
 
 def check(question: Question) -> Iterator[Finding]:
     """Yield one finding for every CA that is asked for."""
-    if not question.policy.trusted:
-        yield Finding("CAs", Status.SKIP, "neither the policy nor --ca names a CA")
-        return
     store = known(question.facts.trust)
     for ca in question.policy.trusted:
         yield _check_ca(ca, store, question)

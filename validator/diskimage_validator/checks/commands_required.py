@@ -25,16 +25,18 @@ an aarch64 program.
 from collections.abc import Iterator
 from typing import Final
 
-from diskimage_validator.checks.base import Question, not_asked
+from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.architecture import Architecture
 from diskimage_validator.facts.base import FactUnavailableError
 from diskimage_validator.facts.commands import PATH, Commands, Program
 from diskimage_validator.model import Finding, Severity, Status
+from diskimage_validator.policy_model import Policy
 
 ID: Final = "commands-required"
 TITLE: Final = "Required commands"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("commands", "architecture")
 
 _STATES: Final = {
     "dangling": "{path} is a link to {real}, which is not there",
@@ -44,15 +46,16 @@ _STATES: Final = {
 }
 
 
+def asked(policy: Policy) -> bool:
+    """Whether the policy requires commands."""
+    return bool(policy.rules.commands.required)
+
+
 def check(question: Question) -> Iterator[Finding]:
     """Yield one finding for every required command."""
-    required = question.rules.commands.required
-    if not required:
-        yield not_asked("commands")
-        return
     commands = known(question.facts.commands)
     architecture = known(question.facts.architecture)
-    for names in required:
+    for names in question.rules.commands.required:
         yield _check_command(names, commands, architecture)
 
 

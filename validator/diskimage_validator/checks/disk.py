@@ -24,24 +24,28 @@ An image of 40 GiB fails, and so does one that has its file system on the bare d
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from diskimage_validator.checks.base import Question, not_asked
+from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.disk import DiskFacts
 from diskimage_validator.model import Finding, Severity, Status
-from diskimage_validator.policy_model import DiskRules
+from diskimage_validator.policy_model import Policy
+from diskimage_validator.rules.system import DiskRules
 from diskimage_validator.sizes import format_size
 
 ID: Final = "disk"
 TITLE: Final = "Disk"
 SEVERITY: Final = Severity.WARNING
+NEEDS: Final = ("disk",)
+
+
+def asked(policy: Policy) -> bool:
+    """Whether the policy bounds the disk."""
+    return policy.rules.disk != DiskRules()
 
 
 def check(question: Question) -> Iterator[Finding]:
     """Yield one finding for every rule about the disk."""
     rules = question.rules.disk
-    if rules == DiskRules():
-        yield not_asked("disk")
-        return
     disk = known(question.facts.disk)
     if disk is None:
         yield Finding("disk", Status.SKIP, "the target is no disk image")

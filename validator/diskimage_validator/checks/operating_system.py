@@ -22,15 +22,17 @@ An image with ``ID=debian`` and ``VERSION_ID="11"`` fails, and so does any ``ID=
 from collections.abc import Iterator
 from typing import Final
 
-from diskimage_validator.checks.base import Question
+from diskimage_validator.checks.base import Question, always
 from diskimage_validator.facts import known
 from diskimage_validator.facts.os_release import OsRelease
 from diskimage_validator.model import Finding, Severity, Status
-from diskimage_validator.policy_model import Release
+from diskimage_validator.rules.system import Release
 
 ID: Final = "os"
 TITLE: Final = "Operating system"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("os",)
+asked = always
 
 
 def check(question: Question) -> Iterator[Finding]:

@@ -30,15 +30,17 @@ from typing import Any, Final
 
 from univers.versions import DebianVersion
 
-from diskimage_validator.checks.base import Question, not_asked
+from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.packages import Package, Packages
 from diskimage_validator.model import Finding, Severity, Status
+from diskimage_validator.policy_model import Policy
 from diskimage_validator.relations import Alternative, Relation
 
 ID: Final = "packages-required"
 TITLE: Final = "Required packages"
 SEVERITY: Final = Severity.CRITICAL
+NEEDS: Final = ("packages",)
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<<": operator.lt,
@@ -49,14 +51,15 @@ _OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
+def asked(policy: Policy) -> bool:
+    """Whether the policy requires packages."""
+    return bool(policy.rules.packages.required)
+
+
 def check(question: Question) -> Iterator[Finding]:
     """Yield one finding for every requirement."""
-    required = question.rules.packages.required
-    if not required:
-        yield not_asked("packages")
-        return
     packages = known(question.facts.packages)
-    for relation in required:
+    for relation in question.rules.packages.required:
         yield _check_relation(relation, packages)
 
 

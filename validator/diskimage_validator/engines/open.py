@@ -5,11 +5,12 @@ from typing import Final
 
 from diskimage_validator.engines.appliance import Progress
 from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.directory import DirectoryEngine
 from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.image_file import examine
 
-ENGINES: Final = ("auto", "guestfs")
+ENGINES: Final = ("auto", "directory", "guestfs")
 
 
 def open_target(
@@ -17,13 +18,19 @@ def open_target(
 ) -> Engine:
     """Return an engine that reads ``target``; use it as a context manager.
 
-    ``target`` is the path of a disk image. ``engine`` is one of ENGINES; ``image_format`` is ``qcow2`` or ``raw``, or
-    None to detect it. ``progress`` is told what is being done, in words. Raises UsageError for a target or option that
-    makes no sense, TargetError for an image that must not or cannot be read, EngineError if the host cannot run it.
+    ``target`` is the path of a disk image, ``dir:FOLDER`` for an unpacked root, or ``/``.
+    ``engine`` is one of ENGINES; ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told
+    what is being done, in words. Raises UsageError for a target or option that makes no sense, TargetError for an image
+    that must not or cannot be read, EngineError if the host cannot run it.
     """
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}", f"engines: {', '.join(ENGINES)}")
     scheme, separator, _ = target.partition("://")
     if separator:
-        raise UsageError(f"{scheme}:// targets are not supported", "name the path of a qcow2 or raw disk image")
+        raise UsageError(f"{scheme}:// targets are not supported", "name a qcow2 or raw disk image, or dir:FOLDER")
+    folder = target.removeprefix("dir:") if target.startswith("dir:") else target
+    if folder != target or folder == "/" or engine == "directory":
+        if engine not in ("auto", "directory"):
+            raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
+        return DirectoryEngine(Path(folder))
     return GuestfsEngine(examine(Path(target), image_format=image_format, progress=progress), progress=progress)

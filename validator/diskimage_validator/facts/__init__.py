@@ -3,38 +3,41 @@
 They are collected once per run, dumped as JSON and replayed from it: a verdict can be repeated without the image.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.errors import UsageError, ValidatorError
+from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 
-__all__ = ["Facts", "Unreadable", "collect", "dump", "known", "replay"]
+__all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
-FACTS_VERSION: Final = 1
-USUAL_COMMANDS: Final = ("buildah", "docker", "jq", "podman", "python3", "qemu-img", "skopeo", "sshd", "sudo")
+FACTS_VERSION: Final = 2
+USUAL_COMMANDS: Final = frozenset(
+    {"buildah", "docker", "jq", "podman", "python3", "qemu-img", "skopeo", "sshd", "sudo"}
+)
 """Looked up whatever the policy asks, so that a dump serves other policies too."""
-
-Fact = TypeVar("Fact")
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that was read from one target. ``collected`` is UTC; ``disk`` is None for a target without one."""
+    """Everything that was read from one target. ``collected`` is UTC; ``disk`` is None for a target without one.
+
+    A field that nobody asked for is Unreadable of the kind ``NotCollected``.
+    """
 
     version: int
     target: TargetInfo
@@ -50,39 +53,43 @@ class Facts:
     kernels: tuple[str, ...] | Unreadable
 
 
-def collect(engine: Engine, *, commands: Iterable[str] = (), progress: Progress | None = None) -> Facts:
-    """Read all facts from ``engine``. ``commands`` are looked up on PATH besides the usual ones.
+FACTS: Final[dict[str, Reader]] = {
+    "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
+    "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
+    "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
+    "commands": Reader("commands", lambda scene: read_commands(scene.engine, USUAL_COMMANDS | scene.commands)),
+    "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
+    "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
+    "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+}
+"""How every field of Facts that comes from the target is read."""
 
-    Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with the reason.
+NOT_COLLECTED: Final = Unreadable(
+    "it was not looked at when the facts were collected", "collect the facts with the same policy", "NotCollected"
+)
+
+
+def collect(
+    engine: Engine,
+    *,
+    commands: Iterable[str] = (),
+    only: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> Facts:
+    """Read facts from ``engine``. ``commands`` are looked up on PATH besides the usual ones.
+
+    ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
+    cannot be read becomes Unreadable, with the reason.
     """
-
-    def attempt(what: str, read: Callable[[], Fact]) -> Fact | Unreadable:
-        if progress:
-            progress(f"reading {what}")
-        try:
-            return read()
-        except ValidatorError as error:
-            return Unreadable(clean_path(error.message), clean_path(error.hint), type(error).__name__)
-        except Exception as error:  # hostile content may break any parser; that must cost one fact, not the run
-            reason = f"cannot read {what}: {type(error).__name__}: {error}"
-            return Unreadable(clean_path(reason), "", type(error).__name__)
-
-    os_release = attempt("os-release", lambda: read_os_release(engine))
-    family = os_release.family if isinstance(os_release, OsRelease) else ""
-    packages = attempt("packages", lambda: read_packages(engine, family))
+    scene = Scene(engine, FACTS, commands=commands, progress=progress)
+    found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
     return Facts(
         version=FACTS_VERSION,
         target=replace(engine.target, name=clean_path(engine.target.name)),
         engine=engine.name,
-        os=os_release,
-        packages=packages,
-        architecture=attempt("the architecture", lambda: read_architecture(engine, packages)),
-        commands=attempt("commands", lambda: read_commands(engine, {*USUAL_COMMANDS, *commands})),
-        trust=attempt("the trust store", lambda: read_trust_store(engine, family)),
-        disk=attempt("the disk", lambda: read_disk(engine)),
-        kernels=attempt("kernels", lambda: read_kernels(engine)),
         notes=tuple(clean_path(note) for note in engine.notes),
         collected=datetime.now(UTC),
+        **found,
     )
 
 

@@ -1,0 +1,28 @@
+"""``inspect``: what is in an image, without a verdict."""
+
+import click
+
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option
+from diskimage_validator.cli_console import Progress, output
+from diskimage_validator.reports.inspection import INSPECTION_WRITERS
+from diskimage_validator.runner import inspect
+
+
+@click.command("inspect")
+@click.argument("target")
+@engine_option
+@image_format_option
+@click.option(
+    "--format", "report_format", type=click.Choice(list(INSPECTION_WRITERS)), default="text", help="Default: text."
+)
+@output_option
+@click.option("--quiet", is_flag=True, help="No progress.")
+def inspect_command(
+    target: str, engine: str, image_format: str | None, report_format: str, output_file: str | None, quiet: bool
+) -> int:
+    """Print what is in TARGET, a disk image. The JSON form can be validated later, without the image."""
+    with Progress(quiet=quiet) as progress:
+        found = inspect(target, engine=engine, image_format=image_format, progress=progress)
+    with output(output_file) as stream:
+        INSPECTION_WRITERS[report_format](found, stream)
+    return 0

@@ -1,0 +1,15 @@
+"""Options that several commands have."""
+
+import click
+
+from diskimage_validator.engines.open import ENGINES
+from diskimage_validator.image_file import FORMATS
+
+engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What reads the image.")
+image_format_option = click.option(
+    "--image-format", type=click.Choice(FORMATS), help="Format of the image file; detected if left out."
+)
+output_option = click.option(
+    "--output", "output_file", metavar="FILE", help="Write there instead of to standard output."
+)
+quiet_option = click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")

@@ -1,0 +1,108 @@
+"""An unpacked root file system: a build's chroot, a mounted image, ``/`` itself.
+
+Whoever can write below the root may replace a folder by a link while we read. So every single access goes through
+openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_SYMLINKS: the kernel itself guarantees that nothing outside is reached.
+"""
+
+import ctypes
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, Final
+
+from diskimage_validator.engines.base import Engine, Stat
+from diskimage_validator.errors import EngineError, UsageError
+from diskimage_validator.model import TargetInfo
+
+SYS_OPENAT2: Final = 437
+"""The same on every architecture of Linux: include/uapi/asm-generic/unistd.h."""
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
+RESOLVE_IN_ROOT: Final = 0x10
+RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
+
+
+class _OpenHow(ctypes.Structure):
+    """``struct open_how`` of linux/openat2.h."""
+
+    _fields_: ClassVar = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+class DirectoryEngine(Engine):
+    """Read-only view of the folder ``root``. Raises UsageError if it is none, EngineError before Linux 5.6."""
+
+    name: ClassVar[str] = "directory"
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(TargetInfo(name=str(root), kind="directory"))
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            self._root = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise UsageError(f"{root}: {getattr(error, 'strerror', '') or error}", "name a folder") from None
+        try:
+            self._lstat("/")
+        except OSError as error:
+            self.close()
+            raise EngineError(f"{root}: openat2(2): {error.strerror}", "Linux 5.6 or later is needed") from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        descriptor, self._root = self._root, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    @contextmanager
+    def _open(self, path: str, flags: int) -> Iterator[int]:
+        how = _OpenHow(flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0, RESOLVE)
+        name = os.fsencode(path)
+        descriptor = self._libc.syscall(SYS_OPENAT2, self._root, name, ctypes.byref(how), ctypes.sizeof(how))
+        if descriptor < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), path)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _lstat(self, path: str) -> Stat | None:
+        try:
+            with self._open(path, os.O_PATH) as descriptor:
+                found = os.fstat(descriptor)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
+        return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
+
+    def _readlink(self, path: str) -> str:
+        with _engine_errors(), self._open(path, os.O_PATH) as descriptor:
+            return os.readlink("", dir_fd=descriptor)
+
+    def _read(self, path: str, offset: int, size: int) -> bytes:
+        # O_NONBLOCK: should the file have become a FIFO meanwhile, nobody waits for its writer.
+        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise EngineError(f"{path}: no longer a regular file")
+            parts = []
+            while size > 0 and (part := os.pread(descriptor, min(size, 1 << 20), offset)):
+                parts.append(part)
+                offset += len(part)
+                size -= len(part)
+            return b"".join(parts)
+
+    def _listdir(self, path: str) -> list[str]:
+        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+
+
+@contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(f"{error.filename}: {error.strerror}") from error

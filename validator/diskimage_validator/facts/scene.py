@@ -1,0 +1,90 @@
+"""What a reader of facts works with: the engine, what was asked for, and the facts that are already known."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from diskimage_validator.engines.base import Engine, Stat
+from diskimage_validator.errors import ValidatorError
+from diskimage_validator.facts.base import FactError, Unreadable
+from diskimage_validator.printable import clean_path
+
+MAX_ENTRIES: Final = 3_000_000
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one field of Facts is read. ``title`` ends the sentence "reading ..."."""
+
+    title: str
+    read: Callable[["Scene"], Any]
+
+
+class Scene:
+    """One target while its facts are read. ``commands`` are the names that the policy asks for.
+
+    A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
+    target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        readers: Mapping[str, Reader],
+        *,
+        commands: Iterable[str] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        self.engine = engine
+        self.commands = frozenset(commands)
+        self._readers = readers
+        self._progress = progress
+        self._found: dict[str, Any] = {}
+
+    def fact(self, name: str) -> Any:
+        """Return the fact that is called ``name`` in Facts, or Unreadable."""
+        if name not in self._found:
+            self._found[name] = self._attempt(self._readers[name])
+        return self._found[name]
+
+    @property
+    def family(self) -> str:
+        """``debian``, ``rhel``, ``suse``; empty if it is unknown."""
+        found = self.fact("os")
+        return "" if isinstance(found, Unreadable) else str(found.family)
+
+    @cached_property
+    def tree(self) -> tuple[tuple[str, Stat], ...]:
+        """Every entry of the target as (path, lstat), parents first; read once, and only if somebody asks.
+
+        Paths are those of the engine: pass them through ``clean_path`` before they become part of a fact. Raises
+        FactError if there are too many.
+        """
+        self._say("reading the file tree")
+        found: list[tuple[str, Stat]] = []
+        for entry in self.engine.walk("/"):
+            if len(found) == MAX_ENTRIES:
+                raise FactError(f"more than {MAX_ENTRIES} files and folders")
+            found.append(entry)
+        return tuple(found)
+
+    def below(self, folder: str) -> Iterator[tuple[str, Stat]]:
+        """Yield the entries of ``tree`` below ``folder``, an absolute path without links and trailing slash."""
+        prefix = folder.rstrip("/") + "/"
+        return ((path, entry) for path, entry in self.tree if path.startswith(prefix))
+
+    def _say(self, step: str) -> None:
+        if self._progress:
+            self._progress(step)
+
+    def _attempt(self, reader: Reader) -> Any:
+        self._say(f"reading {reader.title}")
+        try:
+            return reader.read(self)
+        except ValidatorError as error:
+            return Unreadable(clean_path(error.message), clean_path(error.hint), type(error).__name__)
+        except Exception as error:  # hostile content may break any parser; that must cost one fact, not the run
+            reason = f"cannot read {reader.title}: {type(error).__name__}: {error}"
+            return Unreadable(clean_path(reason), "", type(error).__name__)

@@ -1,0 +1,62 @@
+"""What all parts of a policy are made of: strict models, and fields that read the language of a policy.
+
+The models are strict: no unknown keys and no silent conversion, so ``versions: [22.10]``, which YAML reads as the
+number 22.1, is an error and not a surprise.
+"""
+
+import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic_core import PydanticCustomError
+
+from diskimage_validator.model import Severity
+from diskimage_validator.relations import Relation, parse_commands, parse_relation
+from diskimage_validator.sizes import parse_size
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text", "{what} is wanted, as text", {"what": what})
+    return value
+
+
+def _relation(value: Any) -> Relation:
+    return parse_relation(_text(value, "a package relation such as 'skopeo (>= 1.9)'"))
+
+
+def _commands(value: Any) -> tuple[str, ...]:
+    return parse_commands(_text(value, "a command such as 'docker | podman'"))
+
+
+def _size(value: Any) -> int:
+    return parse_size(_text(value, "a size with its unit, such as '10 GiB',"))
+
+
+def _severity(value: Any) -> Severity:
+    if value not in list(Severity):
+        raise PydanticCustomError("severity", "use one of {known}", {"known": ", ".join(Severity)})
+    return Severity(value)
+
+
+def _date(value: Any) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(_text(value, "a date such as '2027-01-31'"))
+    except ValueError as error:
+        raise PydanticCustomError("date", "a date such as '2027-01-31' is wanted") from error
+
+
+RelationField = Annotated[Relation, BeforeValidator(_relation), PlainSerializer(str)]
+CommandsField = Annotated[tuple[str, ...], BeforeValidator(_commands), PlainSerializer(" | ".join)]
+SizeField = Annotated[int, BeforeValidator(_size)]
+SeverityField = Annotated[Severity, BeforeValidator(_severity)]
+DateField = Annotated[datetime.date, BeforeValidator(_date)]
+"""A day, written YYYY-MM-DD."""
+Sha256Field = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Model(BaseModel):
+    """Base of all parts of a policy: strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
