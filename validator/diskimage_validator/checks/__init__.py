@@ -4,13 +4,21 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    air_gap_hosts,
+    air_gap_sources,
     architecture,
     ca_anchors,
     ca_trusted,
     commands_required,
+    container_config,
+    container_engine,
+    container_policy,
+    container_registries,
+    container_zuul_roles,
     disk,
     operating_system,
     packages_required,
+    verification,
 )
 from diskimage_validator.checks.base import Check
 
@@ -31,6 +39,14 @@ CHECKS: Final[dict[str, Check]] = {
             commands_required,
             ca_trusted,
             ca_anchors,
+            air_gap_hosts,
+            air_gap_sources,
+            verification,
+            container_config,
+            container_engine,
+            container_registries,
+            container_policy,
+            container_zuul_roles,
             disk,
         ),
     )

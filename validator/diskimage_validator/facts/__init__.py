@@ -15,7 +15,9 @@ from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.commands import Commands, read_commands
+from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.scene import Progress, Reader, Scene
@@ -51,6 +53,8 @@ class Facts:
     trust: TrustStore | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    containers: Containers | Unreadable
+    endpoints: Endpoints | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -61,6 +65,8 @@ FACTS: Final[dict[str, Reader]] = {
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
+    "endpoints": Reader("what the image would contact", read_endpoints),
 }
 """How every field of Facts that comes from the target is read."""
 
