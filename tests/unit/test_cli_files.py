@@ -113,6 +113,7 @@ def changed(root: Path) -> Path:
     (other / "etc/ssl/ca.pem").write_text("PEM")
     (other / "usr/lib/os-release").write_text("ID=debian\nVERSION_ID=13\n")
     (other / "usr/lib/new").touch()
+    (other / "opt/tool/bin").mkdir(parents=True)
     return other
 
 
@@ -122,13 +123,22 @@ def test_diff_names_facts_and_files(root: Path, capsys: pytest.CaptureFixture[st
     assert "version_id: 12 -> 13" in text
     assert "/etc/ssl/ca.pem: content" in text
     assert "+ /usr/lib/new" in text
+    assert "+ /opt and 2 below it" in text
+    assert "Files: 3" in text
     assert "/usr/lib/os-release: content" not in text
 
 
 def test_diff_with_content_compares_every_byte(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["diff", "--content", "--format", "json", f"dir:{root}", f"dir:{changed(root)}"]) == 1
     document = json.loads(capsys.readouterr().out)
-    assert {entry["path"] for entry in document["files"]} == {"/etc/ssl/ca.pem", "/usr/lib/new", "/usr/lib/os-release"}
+    assert {entry["path"] for entry in document["files"]} == {
+        "/etc/ssl/ca.pem",
+        "/opt",
+        "/opt/tool",
+        "/opt/tool/bin",
+        "/usr/lib/new",
+        "/usr/lib/os-release",
+    }
     assert document["content_compared"] is True
 
 

@@ -2,8 +2,9 @@
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Final, TextIO
 
 from rich.console import Console
@@ -55,8 +56,7 @@ def write_text(comparison: Comparison, stream: TextIO) -> None:
     console = console_for(stream)
     for fact, changes in itertools.groupby(comparison.facts, key=lambda change: change.fact):
         _write_section(console, TITLES.get(fact, fact.replace("_", " ").capitalize()), [_line(c) for c in changes])
-    paths = itertools.groupby(comparison.files, key=lambda difference: difference.path)
-    _write_section(console, "Files", [_file_line(path, list(differences)) for path, differences in paths])
+    _write_section(console, "Files", list(_file_lines(comparison.files)))
     extent = "every byte was compared" if comparison.content else "of files outside /etc only metadata was compared"
     files = len({difference.path for difference in comparison.files})
     old, new = plain(comparison.old.name), plain(comparison.new.name)
@@ -89,10 +89,24 @@ def _line(change: Change) -> Line:
     return "~", f"{change.subject}: {change.old} -> {change.new}"
 
 
+def _file_lines(files: Sequence[Difference]) -> Iterator[Line]:
+    """Yield a line per path; of a folder that only one side has, one line tells all that is below it."""
+    below: dict[str, int] = {}
+    for difference in files:
+        if difference.field == "path":
+            parents = (str(parent) for parent in PurePosixPath(difference.path).parents)
+            top = next((parent for parent in parents if parent in below), difference.path)
+            below[top] = below.get(top, -1) + 1
+    for path, group in itertools.groupby(files, key=lambda difference: difference.path):
+        differences = list(group)
+        if differences[0].field != "path":
+            yield _file_line(path, differences)
+        elif path in below:
+            mark = "+" if differences[0].left == ABSENT else "-"
+            yield mark, path + (f" and {below[path]} below it" if below[path] else "")
+
+
 def _file_line(path: str, differences: Sequence[Difference]) -> Line:
-    first = differences[0]
-    if first.field == "path":
-        return ("+" if first.left == ABSENT else "-"), path
     details = ", ".join(
         "content" if difference.field == "content" else f"{difference.field} {difference.left} -> {difference.right}"
         for difference in differences
