@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.cli import run
@@ -99,6 +100,13 @@ def test_what_is_not_there_is_the_callers_mistake(
 
 def test_perm_is_octal(root: Path) -> None:
     assert run(["find", f"dir:{root}", "--perm", "u+s"]) == 2
+
+
+def test_inspect_shows_one_part_whole(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["inspect", f"dir:{root}", "--part", "os"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["version_id"] == "12"
+    assert run(["inspect", f"dir:{root}", "--part", "packages", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] == "no package database"
 
 
 def test_diff_of_a_target_with_itself(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final, TextIO
 
+import yaml
 from rich.text import Text
 
 from diskimage_validator.certificates import Certificate
@@ -65,6 +66,23 @@ def write_text(facts: Facts, stream: TextIO) -> None:
 
 
 INSPECTION_WRITERS: Final[dict[str, Callable[[Facts, TextIO], None]]] = {"text": write_text, "json": write_json}
+
+
+def write_part_json(facts: Facts, part: str, stream: TextIO) -> None:
+    """Write one field of the facts as JSON."""
+    json.dump(dump(facts)[part], stream, indent=2)
+    stream.write("\n")
+
+
+def write_part_text(facts: Facts, part: str, stream: TextIO) -> None:
+    """Write one field of the facts as YAML, which is easy to read and escapes what a terminal must not see."""
+    yaml.safe_dump(dump(facts)[part], stream, sort_keys=False, default_flow_style=False, width=200)
+
+
+PART_WRITERS: Final[dict[str, Callable[[Facts, str, TextIO], None]]] = {
+    "text": write_part_text,
+    "json": write_part_json,
+}
 
 
 def _sections(facts: Facts) -> Iterator[tuple[str, list[Line]]]:
