@@ -7,6 +7,7 @@ database that rpm itself wrote, takes the defects that are about RPM systems or 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
