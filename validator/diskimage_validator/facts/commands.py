@@ -26,8 +26,8 @@ class Program:
 
     ``path``: as found; ``real``: with links resolved inside the target; ``state``: ``ok``, ``dangling`` (a link that
     leads nowhere; ``real`` is where it should lead), ``not-a-file``, ``not-executable`` or ``empty``; ``kind``,
-    ``machine`` and ``interpreter``: see Header; ``interpreter_found`` is None unless it is a script. ``executes`` are the
-    real paths of the ELF files that run: itself, or its interpreter, and what ``env`` as an interpreter starts.
+    ``machine`` and ``interpreter``: see Header; ``interpreter_found`` is None unless it is a script. ``executes`` are
+    the real paths of the ELF files that run: itself, or its interpreter, and what ``env`` as an interpreter starts.
     """
 
     path: str
@@ -55,8 +55,8 @@ class Commands:
 def read_commands(engine: Engine, names: Iterable[str]) -> Commands:
     """Look up every one of ``names`` on PATH, as a shell does: the first file that may be executed wins.
 
-    If there is none, the first entry of that name is returned, so that a check can say what is wrong with it. A name may
-    be a pattern of fnmatch(3): then all that match it are looked up. Raises FactError if those are too many.
+    If there is none, the first entry of that name is returned, so that a check can say what is wrong with it. A name
+    may be a pattern of fnmatch(3): then all that match it are looked up. Raises FactError if those are too many.
     """
     there = _names_on_path(engine)
     wanted: set[str] = set()

@@ -1,6 +1,6 @@
 """Whether the dynamic loader would find every library that the looked-up commands need, inside the target.
 
-Nothing of the target is executed, so no ldd(1): the ELF files are parsed, and the search is that of ld.so(8) or of musl.
+Nothing of the target is executed, so no ldd(1): the ELF files are parsed, and the search is that of ld.so(8) or musl's.
 Environment variables, capabilities of the processor and what a program opens by itself (dlopen) play no part.
 """
 
@@ -27,7 +27,7 @@ MAX_LOOKUPS: Final = 50_000
 
 @dataclass(frozen=True)
 class Missing:
-    """Library ``name`` that ``needed_by``, a path, asks for; ``reason`` if there is a file, but not one that will do."""
+    """Library ``name`` that ``needed_by``, a path, asks for. ``reason``: why a file that is there will not do."""
 
     name: str
     needed_by: str
@@ -215,7 +215,7 @@ def _candidates(name: str, current: _Object, search: Search) -> Iterator[str]:
 
 
 def _run_paths(current: _Object, search: Search) -> Iterator[tuple[_Object, str]]:
-    """Yield (object that says so, folder). glibc: RPATH of all in the chain, unless RUNPATH overrides it; then RUNPATH."""
+    """Yield (object that says so, folder): RPATH of all in the chain, unless RUNPATH overrides it, then RUNPATH."""
     if search.inherits_runpath:
         for holder in current.chain():
             yield from ((holder, folder) for folder in holder.dynamic.runpath or holder.dynamic.rpath)
