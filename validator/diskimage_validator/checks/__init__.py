@@ -12,6 +12,7 @@ from diskimage_validator.checks import (
     disk,
     operating_system,
     packages_required,
+    python_packages,
 )
 from diskimage_validator.checks.base import Check
 
@@ -29,6 +30,7 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            python_packages,
             commands_required,
             commands_forbidden,
             ca_trusted,
