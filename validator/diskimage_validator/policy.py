@@ -1,33 +1,33 @@
 """From a YAML file, or the name of a shipped policy, to a Policy. All errors at once, each with its path and line."""
 
 import difflib
-import types
-import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
-from diskimage_validator import policy_lines
-from diskimage_validator.certificates import holds_private_key, parse_certificates
-from diskimage_validator.checks import CHECKS
 from diskimage_validator.errors import PolicyError, UsageError
-from diskimage_validator.policy_lines import Document, Problem
+from diskimage_validator.policy_document import read_document
+from diskimage_validator.policy_files import read_cas, read_file
+from diskimage_validator.policy_lines import Document, DocumentError, Problem
+from diskimage_validator.policy_merge import anchor_files, merge
 from diskimage_validator.policy_model import Policy, Rules, TrustedCa
 
-MAX_FILE_SIZE: Final = 256 * 1024
-_MESSAGES: Final = {
-    "missing": "is missing",
-    "list_type": "a list is wanted",
-    "model_type": "a mapping of keys to values is wanted",
-    "dict_type": "a mapping of keys to values is wanted",
-    "bool_type": "true or false is wanted",
-    "string_pattern_mismatch": "a sha256 is wanted: 64 hexadecimal digits in lower case, without colons",
-}
+MAX_DEPTH: Final = 8
+"""Policies in a row that extend each other."""
 _SHIPPED: Final = resources.files("diskimage_validator") / "policies"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a policy. ``name`` is for messages, ``folder`` is where files are that it names."""
+
+    name: str
+    text: str
+    folder: Path
 
 
 def shipped_policies() -> list[str]:
@@ -47,55 +47,82 @@ def shipped_text(name: str) -> str:
 
 
 def load_policy(name_or_path: str, *, ca_files: Iterable[str | Path] = ()) -> Policy:
-    """Return the policy of a shipped name (``container-node``) or of a YAML file.
+    """Return the policy of a shipped name (``container-node``) or of a YAML file, with all that it extends.
 
     ``ca_files`` are certificate files (PEM or DER) on this host; their CAs are asked for in addition to the policy's.
     A shipped name wins over a file of that name in the current folder. Raises UsageError if there is no such policy
     or file, PolicyError with all problems of the policy's text.
     """
-    if name_or_path in shipped_policies() or not _is_file_name(name_or_path):
-        policy = parse_policy(shipped_text(name_or_path), name_or_path, Path())
-    else:
-        path = Path(name_or_path)
-        text = _read(path, "policy").decode("utf-8", "replace")
-        policy = parse_policy(text, name_or_path, path.parent)
-    given = [ca for file in ca_files for ca in _read_cas(Path(file), str(file))]
+    policy = _policy(_find(name_or_path, Path()))
+    given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
     return Policy(policy.rules, _unique([*policy.trusted, *given]))
 
 
 def parse_policy(text: str, name: str, folder: Path) -> Policy:
     """Return the policy that the YAML ``text`` spells; ``name`` is for messages, ``folder`` for relative files."""
+    return _policy(Source(name, text, folder))
+
+
+def resolve(name_or_path: str) -> dict[str, Any]:
+    """Return a policy as plain data with all that it extends merged in. Raises what load_policy raises."""
+    return _resolve(_find(name_or_path, Path()))
+
+
+def _find(name_or_path: str, folder: Path) -> Source:
+    """Return a shipped policy by its name or a file by its path, which is relative to ``folder``."""
+    if name_or_path in shipped_policies() or not _is_file_name(name_or_path, folder):
+        return Source(name_or_path, shipped_text(name_or_path), Path())
+    path = folder / name_or_path
+    return Source(str(path), read_file(path, "policy").decode("utf-8", "replace"), path.parent)
+
+
+def _is_file_name(text: str, folder: Path) -> bool:
+    return "/" in text or text.endswith((".yaml", ".yml")) or (folder / text).is_file()
+
+
+def _policy(source: Source) -> Policy:
+    merged = _resolve(source)
     try:
-        document = policy_lines.parse_document(text)
-    except policy_lines.DocumentError as error:
-        raise _policy_error(name, error.problems) from error
-    if not isinstance(document.data, dict):
-        raise _policy_error(name, [Problem(1, (), "a policy is a mapping of keys to values")])
-    problems = list(document.problems)
+        rules = Rules.model_validate(merged)
+    except ValidationError as error:  # each part is sound, the whole is not
+        raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
+    return Policy(
+        rules, _unique(ca for entry in rules.certificates.trusted for ca in _trusted(entry.sha256, entry.file))
+    )
+
+
+def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the data of ``source`` on top of what it extends; ``above`` are the policies that extend it."""
     try:
-        rules = Rules.model_validate(document.data)
-    except ValidationError as error:
-        problems += [_problem(document, details) for details in error.errors(include_url=False)]
-    problems += _unknown_checks(document)
-    trusted = _trusted_cas(document, folder, problems)
+        document, problems = read_document(source.text)
+    except DocumentError as error:
+        raise _policy_error(source.name, error.problems) from error
+    problems += _bad_files(document, source)
+    base: dict[str, Any] = {}
+    extends = document.data.get("extends")
+    if isinstance(extends, str) and extends:
+        try:
+            base = _resolve_base(extends, source, above)
+        except UsageError as error:
+            problems.append(Problem(document.line(("extends",)), ("extends",), error.message))
     if problems:
-        raise _policy_error(name, problems)
-    return Policy(rules, _unique(trusted))
+        raise _policy_error(source.name, problems)
+    return merge(base, anchor_files(document.data, source.folder), document.overrides)
 
 
-def _is_file_name(text: str) -> bool:
-    return "/" in text or text.endswith((".yaml", ".yml")) or Path(text).is_file()
+def _resolve_base(extends: str, source: Source, above: tuple[str, ...]) -> dict[str, Any]:
+    base = _find(extends, source.folder)
+    chain = (*above, _identity(source))
+    if _identity(base) in chain:
+        raise UsageError(f"{extends} extends this policy in turn")
+    if len(chain) >= MAX_DEPTH:
+        raise UsageError(f"more than {MAX_DEPTH} policies extend each other")
+    return _resolve(base, chain)
 
 
-def _read(path: Path, what: str) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_SIZE + 1)
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise UsageError(f"cannot read {what} {path}: {getattr(error, 'strerror', '') or error}") from error
-    if len(data) > MAX_FILE_SIZE:
-        raise UsageError(f"{what} {path} is larger than {MAX_FILE_SIZE // 1024} KiB", "is this the right file?")
-    return data
+def _identity(source: Source) -> str:
+    """Return what two sources of the same policy have in common."""
+    return source.name if source.folder == Path() else str(Path(source.name).resolve())
 
 
 def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
@@ -104,82 +131,23 @@ def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
     return PolicyError("\n".join([f"policy {name} has {count}", *(f"  {problem}" for problem in ordered)]))
 
 
-def _problem(document: Document, details: ErrorDetails) -> Problem:
-    path, kind = details["loc"], details["type"]
-    if kind == "invalid_key":  # a number, say: lines are kept under the text of the key
-        path, kind = (*path[:-1], str(path[-1])), "extra_forbidden"
-    message = details["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        message = "unknown key" + _did_you_mean(str(path[-1]), _keys_at(path[:-1]))
-    elif kind in _MESSAGES:
-        message = _MESSAGES[kind]
-    elif kind == "string_type" and isinstance(details["input"], int | float):
-        message = "text is wanted: write the number in quotes"
-    elif kind == "literal_error" and path == ("version",):
-        message = "only version 1 of the policy format is known"
-    return Problem(document.line(path), path, message)
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
-
-
-def _keys_at(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that a policy knows at ``path``, by walking through the models."""
-    model: Any = Rules
-    for part in path:
-        if isinstance(part, str):
-            model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> Any:
-    """Return the model inside an annotation such as ``list[Release] | None``."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    return next((model for part in typing.get_args(annotation) if (model := _model_in(part))), None)
-
-
-def _unknown_checks(document: Document) -> Iterator[Problem]:
-    severities = document.data.get("severity")
-    for name in severities if isinstance(severities, dict) else ():
-        if name not in CHECKS:
-            path = ("severity", str(name))
-            yield Problem(document.line(path), path, "no such check" + _did_you_mean(str(name), CHECKS))
-
-
-def _trusted_cas(document: Document, folder: Path, problems: list[Problem]) -> list[TrustedCa]:
-    """Resolve ``certificates.trusted``; what is wrong with the *form* of an entry is the model's business."""
+def _bad_files(document: Document, source: Source) -> list[Problem]:
+    """Read the CA files that the document names; what is wrong with the *form* of an entry is the model's business."""
     certificates = document.data.get("certificates")
     entries = certificates.get("trusted") if isinstance(certificates, dict) else None
-    found: list[TrustedCa] = []
+    problems = []
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if not isinstance(entry, dict):
-            continue
-        path = ("certificates", "trusted", index)
-        if isinstance(digest := entry.get("sha256"), str):
-            found.append(TrustedCa(digest, "", "policy"))
-        elif isinstance(file := entry.get("file"), str) and file:
+        if isinstance(entry, dict) and isinstance(file := entry.get("file"), str) and file:
+            path = ("certificates", "trusted", index, "file")
             try:
-                found += _read_cas(folder / file, file)
+                read_cas(source.folder / file, file)
             except UsageError as error:
-                problems.append(Problem(document.line((*path, "file")), (*path, "file"), error.message))
-    return found
+                problems.append(Problem(document.line(path), path, error.message))
+    return problems
 
 
-def _read_cas(path: Path, source: str) -> list[TrustedCa]:
-    data = _read(path, "CA file")
-    parsed = parse_certificates(data)
-    if holds_private_key(data):
-        raise UsageError(f"CA file {path} holds a private key", "give only the certificate, and keep the key safe")
-    if parsed.unparsed:
-        bad = parsed.unparsed[0]
-        raise UsageError(f"CA file {path}: certificate {bad.index} cannot be parsed: {bad.reason}")
-    if not parsed.certificates:
-        raise UsageError(f"CA file {path} holds no certificate", "PEM blocks or one DER certificate are wanted")
-    return [TrustedCa(certificate.sha256, certificate.subject, source) for certificate in parsed.certificates]
+def _trusted(sha256: str | None, file: str | None) -> list[TrustedCa]:
+    return [TrustedCa(sha256, "", "policy")] if sha256 else read_cas(Path(str(file)), str(file))
 
 
 def _unique(cas: Iterable[TrustedCa]) -> tuple[TrustedCa, ...]:

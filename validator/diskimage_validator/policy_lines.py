@@ -30,10 +30,23 @@ class Problem:
         return f"line {self.line}: {where}: {self.message}" if where else f"line {self.line}: {self.message}"
 
 
+OVERRIDE: Final = "!override"
+
+
 class _Loader(yaml.SafeLoader):
     """The safe loader, but a date stays the text that it is written as."""
 
 
+def _untagged(loader: Any, node: yaml.Node) -> Any:
+    """Construct a tagged list or mapping as if it had no tag."""
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    raise yaml.constructor.ConstructorError(None, None, f"{OVERRIDE} is for lists and mappings", node.start_mark)
+
+
+_Loader.add_constructor(OVERRIDE, _untagged)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -50,11 +63,15 @@ class DocumentError(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed document: its plain data, the line of every node, and the problems that did not prevent parsing it."""
+    """A parsed document: its plain data, the line of every node, and the problems that did not prevent parsing it.
+
+    ``overrides`` are the paths of the lists and mappings that bear the tag ``!override``.
+    """
 
     data: Any
     lines: dict[Path, int]
     problems: tuple[Problem, ...]
+    overrides: frozenset[Path] = frozenset()
 
     def line(self, path: Path) -> int:
         """Return the line of ``path``, or that of the nearest parent that has one."""
@@ -81,7 +98,8 @@ def parse_document(text: str) -> Document:
         _limit_size(node)
         lines: dict[Path, int] = {}
         duplicates = tuple(_scan(node, (), lines))
-        return Document(loader.construct_document(node), lines, duplicates)
+        overrides = frozenset(_overrides(node, ()))
+        return Document(loader.construct_document(node), lines, duplicates, overrides)
     except DocumentError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -140,3 +158,15 @@ def _scan(node: yaml.Node, path: Path, lines: dict[Path, int]) -> Iterator[Probl
             seen.setdefault(name, line)
             lines[*path, name] = line
             yield from _scan(value, (*path, name), lines)
+
+
+def _overrides(node: yaml.Node, path: Path) -> Iterator[Path]:
+    """Yield the path of every node with the tag ``!override``."""
+    if node.tag == OVERRIDE:
+        yield path
+    if isinstance(node, yaml.SequenceNode):
+        for index, child in enumerate(node.value):
+            yield from _overrides(child, (*path, index))
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _overrides(value, (*path, str(key.value)))

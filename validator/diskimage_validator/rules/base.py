@@ -7,7 +7,7 @@ number 22.1, is an error and not a surprise.
 import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.model import Severity
@@ -46,11 +46,25 @@ def _date(value: Any) -> datetime.date:
         raise PydanticCustomError("date", "a date such as '2027-01-31' is wanted") from error
 
 
-RelationField = Annotated[Relation, BeforeValidator(_relation), PlainSerializer(str)]
-CommandsField = Annotated[tuple[str, ...], BeforeValidator(_commands), PlainSerializer(" | ".join)]
-SizeField = Annotated[int, BeforeValidator(_size)]
+def _schema(description: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "description": description, **more})
+
+
+RelationField = Annotated[
+    Relation,
+    BeforeValidator(_relation),
+    PlainSerializer(str),
+    _schema("alternatives as in a Debian Depends field", examples=["docker.io | docker-ce (>= 5:24) | podman"]),
+]
+CommandsField = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_commands),
+    PlainSerializer(" | ".join),
+    _schema("a command on PATH, or alternatives", examples=["docker | podman"]),
+]
+SizeField = Annotated[int, BeforeValidator(_size), _schema("a size with its unit", examples=["10 GiB", "80 GB"])]
 SeverityField = Annotated[Severity, BeforeValidator(_severity)]
-DateField = Annotated[datetime.date, BeforeValidator(_date)]
+DateField = Annotated[datetime.date, BeforeValidator(_date), _schema("a day, YYYY-MM-DD", format="date")]
 """A day, written YYYY-MM-DD."""
 Sha256Field = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -59,4 +73,6 @@ NonEmpty = Annotated[str, Field(min_length=1)]
 class Model(BaseModel):
     """Base of all parts of a policy: strict, frozen, no unknown keys."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )

@@ -1,0 +1,115 @@
+"""A folder as a target: nothing outside it is ever reached, whatever its links say."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from diskimage_validator.engines.base import Stat
+from diskimage_validator.engines.directory import DirectoryEngine
+from diskimage_validator.engines.open import open_target
+from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError, UsageError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_text("of the host")
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    (root / "etc/os-release").write_text("ID=debian\n")
+    return root
+
+
+def test_files_links_and_folders_are_read(root: Path) -> None:
+    (root / "etc/link").symlink_to("os-release")
+    (root / "etc/os-release").chmod(0o640)
+    with DirectoryEngine(root) as engine:
+        assert engine.listdir("/etc") == ["link", "os-release"]
+        assert engine.read("/etc/link") == b"ID=debian\n"
+        assert engine.read("/etc/os-release", offset=3, limit=3, whole=False) == b"deb"
+        assert engine.readlink("/etc/link") == "os-release"
+        entry = engine.stat("/etc/link")
+        assert entry is not None
+        assert (stat.S_IMODE(entry.mode), entry.size, entry.uid) == (0o640, 10, os.getuid())
+        assert engine.lstat("/etc/nothing") is None
+        assert engine.lstat("/etc/os-release/below") is None
+        assert engine.disk() is None
+
+
+@pytest.mark.parametrize("text", ["/secret", "../../secret", "/../secret", "../../../../../../secret"])
+def test_no_link_leads_out(root: Path, text: str) -> None:
+    (root / "etc/escape").symlink_to(text)
+    with DirectoryEngine(root) as engine, pytest.raises(EntryNotFoundError):
+        engine.read("/etc/escape")
+
+
+def test_a_folder_that_becomes_a_link_while_we_read_is_not_followed(root: Path) -> None:
+    with DirectoryEngine(root) as engine:
+        assert engine.resolve("/etc/os-release") == "/etc/os-release"
+        (root / "etc").rename(root / "old")
+        (root / "etc").symlink_to(root.parent)
+        assert engine._lstat("/etc/secret") is None  # the primitive itself, as if resolve had just run
+        with pytest.raises(EngineError):
+            engine._read("/etc/secret", 0, 10)
+
+
+def test_a_loop_of_links_ends(root: Path) -> None:
+    (root / "a").symlink_to("b")
+    (root / "b").symlink_to("a")
+    with DirectoryEngine(root) as engine, pytest.raises(TargetError, match="more than 40 symbolic links"):
+        engine.stat("/a")
+
+
+def test_special_files_are_not_opened(root: Path) -> None:
+    os.mkfifo(root / "fifo")
+    with DirectoryEngine(root) as engine:
+        with pytest.raises(EntryNotFoundError):
+            engine.read("/fifo")
+        with pytest.raises(EngineError, match="no longer a regular file"):
+            engine._read("/fifo", 0, 10)
+
+
+def test_names_that_are_not_utf8_come_through(root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/\xff")).write_text("x")
+    with DirectoryEngine(root) as engine:
+        assert engine.read("/\udcff") == b"x"
+
+
+@pytest.mark.parametrize("name", ["/nonesuch", "", "a\0b"])
+def test_what_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError):
+        DirectoryEngine(Path(name) if name else tmp_path / "file")
+
+
+def test_a_folder_is_named_with_dir(root: Path) -> None:
+    with open_target(f"dir:{root}") as engine:
+        assert (engine.name, engine.target.kind, engine.read("/etc/os-release")) == (
+            "directory",
+            "directory",
+            b"ID=debian\n",
+        )
+
+
+def test_the_running_system_is_a_target() -> None:
+    with open_target("/") as engine:
+        assert engine.exists("/etc/os-release")
+        assert engine.listdir("/proc") == []
+
+
+def test_another_engine_cannot_read_folders(root: Path) -> None:
+    with pytest.raises(UsageError, match="reads disk images"):
+        open_target(f"dir:{root}", engine="guestfs")
+
+
+def test_walking_comes_to_an_end_in_folders_that_are_nested_without_end(root: Path) -> None:
+    class Endless(DirectoryEngine):
+        def _listdir(self, path: str) -> list[str]:
+            return ["deeper"]
+
+        def _lstat(self, path: str) -> Stat | None:
+            return Stat(stat.S_IFDIR | 0o755, 0, 0, 0, 0)
+
+    with Endless(root) as engine, pytest.raises(TargetError, match="nested too deeply"):
+        list(engine.walk("/"))

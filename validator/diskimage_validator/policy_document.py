@@ -1,0 +1,94 @@
+"""One policy file: its text, checked against the models, with every problem at its path and line."""
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from diskimage_validator import policy_lines
+from diskimage_validator.checks import CHECKS
+from diskimage_validator.policy_lines import Document, Path, Problem
+from diskimage_validator.policy_model import Rules
+
+_MESSAGES: Final = {
+    "missing": "is missing",
+    "list_type": "a list is wanted",
+    "model_type": "a mapping of keys to values is wanted",
+    "dict_type": "a mapping of keys to values is wanted",
+    "bool_type": "true or false is wanted",
+    "string_pattern_mismatch": "a sha256 is wanted: 64 hexadecimal digits in lower case, without colons",
+}
+
+
+def read_document(text: str) -> tuple[Document, list[Problem]]:
+    """Return the document that ``text`` is and everything that is wrong with it as a policy.
+
+    Raises DocumentError if there is nothing to work with.
+    """
+    document = policy_lines.parse_document(text)
+    if not isinstance(document.data, dict):
+        raise policy_lines.DocumentError([Problem(1, (), "a policy is a mapping of keys to values")])
+    problems = list(document.problems)
+    try:
+        Rules.model_validate(document.data)
+    except ValidationError as error:
+        problems += [_problem(document, details) for details in error.errors(include_url=False)]
+    return document, [*problems, *_unknown_checks(document)]
+
+
+def _problem(document: Document, details: ErrorDetails) -> Problem:
+    path, kind = details["loc"], details["type"]
+    if kind == "invalid_key":  # a number, say: lines are kept under the text of the key
+        path, kind = (*path[:-1], str(path[-1])), "extra_forbidden"
+    message = details["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = "unknown key" + _did_you_mean(str(path[-1]), _keys_at(path[:-1]))
+    elif kind in _MESSAGES:
+        message = _MESSAGES[kind]
+    elif kind == "string_type" and isinstance(details["input"], int | float):
+        message = "text is wanted: write the number in quotes"
+    elif kind == "literal_error" and path == ("version",):
+        message = "only version 1 of the policy format is known"
+    return Problem(document.line(path), path, message)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = sorted(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
+
+
+def _keys_at(path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that a policy knows at ``path``, by walking through the models."""
+    model: Any = Rules
+    for part in path:
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    """Return the model inside an annotation such as ``list[Release] | None``."""
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        return annotation if issubclass(annotation, BaseModel) else None
+    return next((model for part in typing.get_args(annotation) if (model := _model_in(part))), None)
+
+
+def _unknown_checks(document: Document) -> Iterator[Problem]:
+    """Yield a problem for every check id, in ``severity`` and in ``waivers``, that is none."""
+    for name, path in _check_names(document.data):
+        if name not in CHECKS:
+            yield Problem(document.line(path), path, "no such check" + _did_you_mean(name, CHECKS))
+
+
+def _check_names(data: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    severities, waivers = data.get("severity"), data.get("waivers")
+    for name in severities if isinstance(severities, dict) else ():
+        yield str(name), ("severity", str(name))
+    for index, waiver in enumerate(waivers if isinstance(waivers, list) else ()):
+        if isinstance(waiver, dict) and isinstance(name := waiver.get("check"), str):
+            yield name, ("waivers", index, "check")
