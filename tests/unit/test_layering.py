@@ -10,16 +10,20 @@ ROOT = Path(diskimage_validator.__file__).parent
 PACKAGE = "diskimage_validator"
 TALKERS = {"cli", "cli_console", "__main__"}
 PURE = {
-    "model",
-    "errors",
-    "printable",
-    "sizes",
-    "relations",
-    "versions",
     "certificates",
+    "der",
+    "errors",
+    "model",
+    "name_hash",
+    "pem",
     "policy_lines",
     "policy_model",
+    "printable",
+    "relations",
     "rules",
+    "sizes",
+    "tooling",
+    "versions",
 }
 """Modules at the top that anything may import, because they import nothing but each other."""
 

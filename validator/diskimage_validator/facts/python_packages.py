@@ -50,8 +50,8 @@ class PythonEnvironment:
 
     ``path``: the interpreter of the system (``/usr/bin/python3.11``), else the environment's folder; ``version``: as
     ``3.11``; ``kind``: ``system``, ``venv``, or ``prefix`` for a folder that has distributions and neither of both,
-    such as ``/root/.local``; ``base``: path of the environment whose distributions it sees too, or empty; ``folders``: where
-    its own are; ``distributions``: in the order in which Python finds them; ``unreadable``: metadata that says nothing.
+    such as ``/root/.local``; ``base``: path of the environment whose distributions it sees too, or empty; ``folders``:
+    where its own are; ``distributions``: in the order of Python's search; ``unreadable``: metadata that says nothing.
     """
 
     path: str
