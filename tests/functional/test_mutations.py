@@ -48,9 +48,7 @@ def test_the_real_image_has_no_finding(deb_tree: Engine, deb_policy: Policy) -> 
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS["deb"], ids=lambda mutation: mutation.id)
-def test_a_defect_in_the_real_image_is_found(
-    mutation: Mutation, deb_tree: Engine, node_image: BuiltImage
-) -> None:
+def test_a_defect_in_the_real_image_is_found(mutation: Mutation, deb_tree: Engine, node_image: BuiltImage) -> None:
     draft = Draft(deb_tree)
     mutation.change(draft)
     policy = suite_policy("deb", [node_image.authority], mutation.rules)

@@ -43,24 +43,28 @@ def read_cas(path: Path, source: str) -> list[TrustedCa]:
 
 
 def read_chain(path: Path) -> tuple[bytes, ...]:
-    """Return the DER form of the certificates in a PEM file of this host, the server's first. Raises UsageError.
+    """Return the DER form of the certificates in a PEM file of this host, the server's first. Raises UsageError."""
+    return parse_chain(read_file(path, "chain"), f"chain {path}")
 
-    Text between them, such as ``openssl s_client -showcerts`` prints, and repetitions are passed over.
+
+def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
+    """Return the DER form of the certificates in PEM text, the server's first.
+
+    Raises UsageError, which begins with ``name``. Text between them, such as ``openssl s_client -showcerts`` prints, and repetitions are passed over.
     """
-    data = read_file(path, "chain")
-    if holds_private_key(data):
-        raise UsageError(f"chain {path} holds a private key", "give only certificates, and keep the key safe")
     parsed = parse_certificates(data)
+    if holds_private_key(data):
+        raise UsageError(f"{name} holds a private key", "give only certificates, and keep the key safe")
     if parsed.unparsed:
         bad = parsed.unparsed[0]
-        raise UsageError(f"chain {path}: certificate {bad.index} cannot be parsed: {bad.reason}")
+        raise UsageError(f"{name}: certificate {bad.index} cannot be parsed: {bad.reason}")
     if not parsed.certificates or data[:1] == b"\x30":
-        raise UsageError(f"chain {path} holds no certificate in PEM form", "diskimage-validator fetch-chain NAME:PORT")
+        raise UsageError(f"{name} holds no certificate in PEM form", "diskimage-validator fetch-chain NAME:PORT")
     if len(parsed.certificates) > MAX_CHAIN:
-        raise UsageError(f"chain {path} has more than {MAX_CHAIN} certificates", "give what the endpoint presents")
+        raise UsageError(f"{name} has more than {MAX_CHAIN} certificates", "give what the endpoint presents")
     is_ca = [certificate.is_ca for certificate in parsed.certificates]
     if is_ca[0] and not all(is_ca):
-        raise UsageError(f"chain {path} begins with a CA", "put the server's own certificate first")
+        raise UsageError(f"{name} begins with a CA", "put the server's own certificate first")
     loaded = x509.load_pem_x509_certificates(data)
     return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in loaded))
 
