@@ -1,4 +1,4 @@
-"""The certificates that an endpoint presents, fetched without trusting it: they are data, to be judged against an image.
+"""The certificates that an endpoint presents, fetched without trusting it: data, to be judged against an image.
 
 ``openssl s_client`` does the handshake, because Python's ssl hands out a chain that it has not verified only from 3.13
 on. Nothing is sent but the handshake, with the endpoint's name in it (SNI), and no proxy is used.
