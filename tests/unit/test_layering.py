@@ -10,19 +10,22 @@ ROOT = Path(diskimage_validator.__file__).parent
 PACKAGE = "diskimage_validator"
 TALKERS = {"cli", "cli_console", "__main__"}
 PURE = {
-    "model",
-    "errors",
-    "printable",
-    "sizes",
-    "relations",
     "certificates",
+    "der",
     "endpoints",
+    "errors",
+    "model",
+    "name_hash",
     "path_faults",
     "path_search",
     "path_validation",
+    "pem",
     "policy_lines",
     "policy_model",
+    "printable",
+    "relations",
     "rules",
+    "sizes",
 }
 """Modules at the top that anything may import, because they import nothing but each other."""
 

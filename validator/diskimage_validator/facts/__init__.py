@@ -14,6 +14,8 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
@@ -46,6 +48,7 @@ class Facts:
     packages: Packages | Unreadable
     commands: Commands | Unreadable
     trust: TrustStore | Unreadable
+    ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
 
@@ -56,6 +59,7 @@ FACTS: Final[dict[str, Reader]] = {
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
+    "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
 }
