@@ -2,7 +2,7 @@
 
 import click
 
-from diskimage_validator.cli.options import engine_option, output_option
+from diskimage_validator.cli.options import engine_option, output_option, quiet_option
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.comparison.meaning import compare_facts
 from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
@@ -22,7 +22,7 @@ UNTOLD = ("mtime",)
 @engine_option
 @click.option("--format", "form", type=click.Choice(list(COMPARISON_WRITERS)), default="text", help="Default: text.")
 @output_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def diff_command(
     *, old: str, new: str, content: bool, engine: str, form: str, output_file: str | None, quiet: bool
 ) -> int:

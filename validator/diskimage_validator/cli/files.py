@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option
+from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.open import open_target
@@ -27,7 +27,6 @@ TYPES = {
     "p": stat.S_IFIFO,
     "s": stat.S_IFSOCK,
 }
-quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 
 
 @click.command("ls")

@@ -2,7 +2,7 @@
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.facts import FACTS
 from diskimage_validator.reports.inspection import INSPECTION_WRITERS, PART_WRITERS
@@ -18,7 +18,7 @@ from diskimage_validator.runner import inspect
 )
 @click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
 @output_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def inspect_command(
     *,
     target: str,

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from diskimage_validator import facts as facts_module
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
@@ -37,7 +37,7 @@ from diskimage_validator.runner import run_checks, validate
     default=str(Severity.WARNING),
     help="Least severity of a failure that fails the image. Default: warning.",
 )
-@quiet_option
+@click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
 def validate_command(
     *,
     target: str | None,

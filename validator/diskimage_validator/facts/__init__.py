@@ -22,14 +22,11 @@ from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
+from diskimage_validator.tooling import COMMANDS
 
 __all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
 FACTS_VERSION: Final = 2
-USUAL_COMMANDS: Final = frozenset(
-    {"buildah", "docker", "jq", "podman", "python3", "qemu-img", "skopeo", "sshd", "sudo"}
-)
-"""Looked up whatever the policy asks, so that a dump serves other policies too."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
-    "commands": Reader("commands", lambda scene: read_commands(scene.engine, USUAL_COMMANDS | scene.commands)),
+    "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),

@@ -14,36 +14,10 @@ from diskimage_validator.facts.packages import Packages
 from diskimage_validator.facts.trust_store import TrustStore
 from diskimage_validator.reports.lines import console_for, plain, print_line
 from diskimage_validator.sizes import format_size
+from diskimage_validator.tooling import PACKAGES
 
 Line = str | tuple[str, str]
 """A line of the report, or (name, value)."""
-
-INTERESTING: Final = (
-    "buildah",
-    "ca-certificates",
-    "cloud-init",
-    "containerd",
-    "containerd.io",
-    "crun",
-    "docker-buildx",
-    "docker-buildx-plugin",
-    "docker-ce",
-    "docker.io",
-    "glean",
-    "jq",
-    "moby-engine",
-    "nftables",
-    "openssh-server",
-    "podman",
-    "python3",
-    "qemu-img",
-    "qemu-tools",
-    "qemu-utils",
-    "runc",
-    "skopeo",
-    "sudo",
-    "systemd",
-)
 
 
 def write_json(facts: Facts, stream: TextIO) -> None:
@@ -162,7 +136,7 @@ def _packages(packages: Packages | Unreadable) -> Iterator[Line]:
         return
     others = len(packages.all) - len(packages.installed)
     yield "installed", f"{len(packages.installed)} ({packages.manager}; {others} more known, but not installed)"
-    for name in INTERESTING:
+    for name in PACKAGES:
         for package in packages.named(name):
             state = "" if package.is_installed else f" ({package.state})"
             yield name, f"{package.version}{state}"
