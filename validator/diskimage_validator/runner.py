@@ -11,13 +11,12 @@ from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.waivers import apply_waivers
 
 DISTRIBUTION: Final = "airgap-image-factory"
-NOT_ASKED: Final = "the policy does not ask for it"
 
 Progress = Callable[[str], None]
 
