@@ -11,7 +11,10 @@ from diskimage_validator.checks import (
     commands_required,
     disk,
     operating_system,
+    packages_forbidden,
+    packages_foreign,
     packages_required,
+    packages_state,
     python_packages,
 )
 from diskimage_validator.checks.base import Check
@@ -30,6 +33,9 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            packages_forbidden,
+            packages_state,
+            packages_foreign,
             python_packages,
             commands_required,
             commands_forbidden,

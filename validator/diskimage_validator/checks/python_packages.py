@@ -1,13 +1,13 @@
 """Python distributions are there, or are not, in the versions asked for, per interpreter and virtual environment.
 
 Requirements are written as pip reads them, name and versions, and versions compare as PEP 440 says; a pre-release is a
-version like any other. What counts is the metadata beside the installed code, whoever put it there: the package manager,
-pip, or a build. So this check sees what ``packages-required`` cannot.
+version like any other. What counts is the metadata beside the installed code, whoever put it there: the package
+manager, pip, or a build. So this check sees what ``packages-required`` cannot.
 
 ``required`` is asked of the system's ``python3``, ``forbidden`` of every environment that is found anywhere: the
-system's interpreters, others such as ``/opt/python``, virtual environments, and folders such as ``/root/.local``. Under
-``environments`` each can be asked by itself, by the path of its interpreter or folder, which may be a pattern. A virtual
-environment that was made with ``--system-site-packages`` also has what its base has.
+system's interpreters, others such as ``/opt/python``, virtual environments, and folders such as ``/root/.local``.
+Under ``environments`` each can be asked by itself, by the path of its interpreter or folder, which may be a pattern. A
+virtual environment that was made with ``--system-site-packages`` also has what its base has.
 
 .. rubric:: Example
 

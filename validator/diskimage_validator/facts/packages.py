@@ -63,6 +63,11 @@ class Packages:
         return sorted((package for package in self.all if package.name == name), key=lambda p: not p.is_installed)
 
     @property
+    def present(self) -> list[Package]:
+        """The packages that have files in the target: the installed ones, and those that are so in part."""
+        return [package for package in self.all if package.state not in ("config-files", "not-installed")]
+
+    @property
     def installed(self) -> list[Package]:
         """The installed packages."""
         return [package for package in self.all if package.is_installed]

@@ -7,7 +7,14 @@ from packaging.utils import canonicalize_name
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from diskimage_validator.relations import Relation, parse_relation
 from diskimage_validator.rules.base import CommandsField, Model, NonEmpty, RelationField
+
+
+def _forbidden(value: Any) -> Relation:
+    if not isinstance(value, str):
+        raise PydanticCustomError("text", "a package relation such as 'sudo (<< 1.9.5)' is wanted, as text")
+    return parse_relation(value, patterns=True)
 
 
 def _requirement(value: Any) -> Requirement:
@@ -21,6 +28,18 @@ def _requirement(value: Any) -> Requirement:
     return parsed
 
 
+ForbiddenField = Annotated[
+    Relation,
+    BeforeValidator(_forbidden),
+    PlainSerializer(str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "packages, or patterns of them, perhaps with a bound",
+            "examples": ["sudo (<< 1.9.5)", "*-dev"],
+        }
+    ),
+]
 RequirementField = Annotated[
     Requirement,
     BeforeValidator(_requirement),
@@ -44,8 +63,6 @@ class OriginRules(Model):
 
     mirrors: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
     """Patterns of host, or host and path, of apt's indices."""
-    repositories: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
-    """Patterns of ids of dnf's repositories."""
     vendors: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
     """Patterns of the vendor that a package names."""
     keys: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
@@ -74,7 +91,7 @@ class PackageRules(Model):
     """Packages that have to be installed, must not be, and the state of all of them."""
 
     required: list[RelationField] = []
-    forbidden: list[RelationField] = []
+    forbidden: list[ForbiddenField] = []
     states: StateRules | None = None
     foreign_architectures: list[NonEmpty] | None = None
     """Architectures that packages may have besides the image's own; left out, not looked at."""
