@@ -35,7 +35,7 @@ _FIELDS: Final = (b"Package:", b"Version:", b"Architecture:")
 
 @dataclass(frozen=True)
 class AptIndex:
-    """``source``: where it is from, as ``mirror.internal:8080/debian``; ``unreadable``: why it says nothing, or empty."""
+    """``source``: host and path, as ``mirror.internal:8080/debian``; ``unreadable``: why it says nothing, or empty."""
 
     path: str
     source: str

@@ -61,7 +61,9 @@ RequirementField = Annotated[
 ]
 KeyId = Annotated[
     str,
-    BeforeValidator(_matching(r"[0-9a-f]{16}|[0-9a-f]{40}", "a key id or fingerprint of 16 or 40 lower-case hex digits")),
+    BeforeValidator(
+        _matching(r"[0-9a-f]{16}|[0-9a-f]{40}", "a key id or fingerprint of 16 or 40 lower-case hex digits")
+    ),
     WithJsonSchema({"type": "string", "pattern": "^([0-9a-f]{16}|[0-9a-f]{40})$"}),
 ]
 CommandPattern = Annotated[
