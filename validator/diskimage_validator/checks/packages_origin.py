@@ -99,7 +99,7 @@ def _check_mirrors(
             without.append(package)
         elif not any(_is_allowed(source, mirrors) for source in sources):
             wrong.setdefault(" and ".join(sources), []).append(package.name)
-    yield from _told(wrong, expected, "come from {}", packages.path, "install them from an allowed mirror")
+    yield from _told(wrong, expected, "from {}", packages.path, "install them from an allowed mirror")
     if damaged:  # they may be in there
         return
     for package in without:
@@ -123,7 +123,7 @@ def _check_vendors(asked_of: Iterable[Package], vendors: Sequence[str], packages
         vendor = package.rpm.vendor if package.rpm else ""
         if not _matches(vendor, vendors):
             wrong.setdefault(vendor or "no vendor", []).append(package.name)
-    yield from _told(wrong, expected, "are of {}", packages.path, "install them from an allowed vendor")
+    yield from _told(wrong, expected, "of {}", packages.path, "install them from an allowed vendor")
     if not wrong:
         yield Finding("vendors", Status.PASS, "all packages are of allowed vendors", expected, expected)
 
@@ -135,7 +135,7 @@ def _check_keys(asked_of: Iterable[Package], keys: Sequence[str], packages: Pack
         key = package.rpm.signing_key if package.rpm else ""
         if not key or not any(allowed.endswith(key) for allowed in keys):
             wrong.setdefault(f"key {key}" if key else "no key", []).append(package.name)
-    yield from _told(wrong, expected, "are signed with {}", packages.path, "install packages that are signed by yours")
+    yield from _told(wrong, expected, "signed with {}", packages.path, "install packages that are signed by yours")
     if not wrong:
         yield Finding("keys", Status.PASS, "all packages are signed with allowed keys", expected, expected)
 
@@ -144,7 +144,7 @@ def _told(wrong: Mapping[str, Sequence[str]], expected: str, what: str, path: st
     """Yield a finding for every origin that is not allowed, with some of its packages."""
     for origin, names in sorted(wrong.items()):
         told = ", ".join(names[:MAX_TOLD]) + (", ..." if len(names) > MAX_TOLD else "")
-        message = f"{len(names)} packages {what.format(origin)}: {told}"
+        message = f"{len(names)} {'packages' if len(names) > 1 else 'package'} {what.format(origin)}: {told}"
         yield Finding(origin, Status.FAIL, message, expected, origin, f"{hint}, or correct the policy", path)
 
 
