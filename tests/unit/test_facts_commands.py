@@ -9,7 +9,7 @@ from diskimage_validator.facts import commands as module
 from diskimage_validator.facts.architecture import read_architecture
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import Program, read_commands
-from diskimage_validator.facts.elf import HEADER_SIZE, Header, dpkg_machine, parse_header
+from diskimage_validator.facts.elf import HEADER_SIZE, Header, package_machine, parse_header
 from diskimage_validator.facts.packages import Packages, parse_status
 from tests.support.images import elf, program, stanza
 from tests.support.memory_engine import Entry, File, Link, MemoryEngine
@@ -65,7 +65,7 @@ def test_anything_else_is_neither(data: bytes) -> None:
 
 @pytest.mark.parametrize(("dpkg", "uname"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("riscv64", "riscv64")])
 def test_architectures_of_dpkg_have_the_names_of_uname(dpkg: str, uname: str) -> None:
-    assert dpkg_machine(dpkg) == uname
+    assert package_machine(dpkg) == uname
 
 
 def test_a_program_on_path_is_found() -> None:

@@ -11,7 +11,11 @@ from diskimage_validator.checks import (
     commands_required,
     disk,
     operating_system,
+    packages_forbidden,
+    packages_foreign,
+    packages_origin,
     packages_required,
+    packages_state,
     python_packages,
 )
 from diskimage_validator.checks.base import Check
@@ -30,6 +34,10 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            packages_forbidden,
+            packages_state,
+            packages_foreign,
+            packages_origin,
             python_packages,
             commands_required,
             commands_forbidden,

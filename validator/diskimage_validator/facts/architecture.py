@@ -6,7 +6,7 @@ from typing import Final
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import read_program
-from diskimage_validator.facts.elf import dpkg_machine
+from diskimage_validator.facts.elf import package_machine
 from diskimage_validator.facts.packages import Packages
 
 BASE_PACKAGES: Final = ("dpkg", "libc6", "base-files")
@@ -40,7 +40,7 @@ def read_architecture(engine: Engine, packages: Packages | Unreadable) -> Archit
         installed = (package for name in BASE_PACKAGES for package in packages.named(name) if package.is_installed)
         package = next((package for package in installed if package.architecture not in ("", "all")), None)
         if package:
-            found.append(Evidence(f"package {package.name}", dpkg_machine(package.architecture)))
+            found.append(Evidence(f"package {package.name}", package_machine(package.architecture)))
     for path in BASE_PROGRAMS:
         if engine.lstat(path) is not None:
             program = read_program(engine, path)
