@@ -7,10 +7,15 @@ from diskimage_validator.checks import (
     architecture,
     ca_anchors,
     ca_trusted,
+    commands_forbidden,
     commands_required,
     disk,
     operating_system,
+    packages_forbidden,
+    packages_foreign,
     packages_required,
+    packages_state,
+    python_packages,
 )
 from diskimage_validator.checks.base import Check
 
@@ -28,7 +33,12 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            packages_forbidden,
+            packages_state,
+            packages_foreign,
+            python_packages,
             commands_required,
+            commands_forbidden,
             ca_trusted,
             ca_anchors,
             disk,

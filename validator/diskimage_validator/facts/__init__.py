@@ -16,8 +16,10 @@ from diskimage_validator.facts.architecture import Architecture, read_architectu
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
@@ -48,6 +50,8 @@ class Facts:
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
     commands: Commands | Unreadable
+    libraries: Libraries | Unreadable
+    python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
@@ -58,6 +62,8 @@ FACTS: Final[dict[str, Reader]] = {
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, USUAL_COMMANDS | scene.commands)),
+    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
+    "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),

@@ -14,6 +14,7 @@ from diskimage_validator.facts.rpm_database import FOLDERS, RpmKey, RpmOrigin, f
 from diskimage_validator.printable import decode
 
 DPKG_STATUS: Final = "/var/lib/dpkg/status"
+DPKG_ARCHITECTURES: Final = "/var/lib/dpkg/arch"
 DPKG_STATUS_FOLDER: Final = "/var/lib/dpkg/status.d"
 MAX_PACKAGES: Final = 100_000
 INSTALLED: Final = "installed"
@@ -26,8 +27,9 @@ _MAX_LINE: Final = 4096
 class Package:
     """One package that the package manager knows.
 
-    ``state`` is the third word of dpkg's Status: ``installed``, ``config-files``, ``half-installed``, ...; ``flag`` is
-    the second: ``ok`` or ``reinstreq``. RPM knows installed packages only; ``rpm`` is what else it says of one.
+    The words of dpkg's Status: ``selection`` is what was wanted (``install``, ``hold``, ``deinstall``, ``purge``),
+    ``flag`` is ``ok`` or ``reinstreq``, ``state`` is ``installed``, ``config-files``, ``half-installed``, ... RPM knows
+    installed packages only; ``rpm`` is what else it says of one.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Package:
     architecture: str
     state: str = INSTALLED
     flag: str = "ok"
+    selection: str = "install"
     rpm: RpmOrigin | None = None
 
     @property
@@ -47,17 +50,24 @@ class Package:
 class Packages:
     """All packages that the manager (``dpkg`` or ``rpm``) knows, installed or not, in its order.
 
-    ``path`` is its database; ``keys`` are the public keys that RPM has in there too.
+    ``path`` is its database. ``architectures`` are those that dpkg may install: the image's own, then what
+    ``--add-architecture`` added; empty if there was never one added. ``keys`` are the public keys in RPM's database.
     """
 
     manager: str
     path: str
     all: tuple[Package, ...]
+    architectures: tuple[str, ...] = ()
     keys: tuple[RpmKey, ...] = ()
 
     def named(self, name: str) -> list[Package]:
         """Return the packages called ``name``: several under multi-arch, installed ones first."""
         return sorted((package for package in self.all if package.name == name), key=lambda p: not p.is_installed)
+
+    @property
+    def present(self) -> list[Package]:
+        """The packages that have files in the target: the installed ones, and those that are so in part."""
+        return [package for package in self.all if package.state not in ("config-files", "not-installed")]
 
     @property
     def installed(self) -> list[Package]:
@@ -91,7 +101,7 @@ def _read_rpm(engine: Engine) -> Packages:
         raise FactError("no package database", f"neither {DPKG_STATUS} nor one of RPM in {' or '.join(FOLDERS)}")
     found = read_rpm_database(engine, path)
     packages = (Package(one.name, one.version, one.architecture, rpm=one.origin) for one in found.packages)
-    return Packages("rpm", path, tuple(packages), found.keys)
+    return Packages("rpm", path, tuple(packages), keys=found.keys)
 
 
 def _read_status(engine: Engine) -> Packages | None:
@@ -99,7 +109,15 @@ def _read_status(engine: Engine) -> Packages | None:
         data = engine.read(DPKG_STATUS)
     except EntryNotFoundError:
         return None
-    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS))
+    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS), _architectures(engine))
+
+
+def _architectures(engine: Engine) -> tuple[str, ...]:
+    try:
+        text = decode(engine.read(DPKG_ARCHITECTURES, limit=4096))
+    except EntryNotFoundError:
+        return ()
+    return tuple(text.split())
 
 
 def _read_status_folder(engine: Engine) -> Packages | None:
@@ -153,8 +171,8 @@ def _package(paragraph: Deb822, path: str, needs_status: bool) -> Package:
     status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
     if not name or len(status) != 3:
         raise FactError(f"{path} has a package without name or status: '{name}'", "the file is damaged or cut off")
-    _, flag, state = status
+    selection, flag, state = status
     version = paragraph.get("Version", "")
     if state == INSTALLED and not version:
         raise FactError(f"{path} has no version for the installed package '{name}'", "the file is damaged or cut off")
-    return Package(name, version, paragraph.get("Architecture", ""), state, flag)
+    return Package(name, version, paragraph.get("Architecture", ""), state, flag, selection)
