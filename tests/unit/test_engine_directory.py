@@ -95,6 +95,7 @@ def test_a_folder_is_named_with_dir(root: Path) -> None:
 def test_the_running_system_is_a_target() -> None:
     with open_target("/") as engine:
         assert engine.exists("/etc/os-release")
+        assert engine.listdir("/proc") == []
 
 
 def test_another_engine_cannot_read_folders(root: Path) -> None:

@@ -1,5 +1,4 @@
 import io
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -39,10 +38,9 @@ def test_a_static_program_asks_for_nothing() -> None:
     assert parse(make_elf()) == Dynamic("x86_64")
 
 
-@pytest.mark.skipif(not shutil.which("readelf"), reason="readelf is the judge")
-@pytest.mark.parametrize("name", ["sh", "python3", "readelf"])
+@pytest.mark.parametrize("name", ["/bin/sh", "/usr/bin/python3", "/usr/bin/readelf"])
 def test_a_program_of_this_host_reads_as_readelf_says(name: str) -> None:
-    path = str(Path(shutil.which(name) or "/bin/sh").resolve())
+    path = str(Path(name).resolve())
     told = subprocess.run(["readelf", "-dW", path], capture_output=True, text=True, check=True).stdout
     needed = tuple(line.split("[")[1].rstrip("]") for line in told.splitlines() if "(NEEDED)" in line)
     with open(path, "rb") as stream:  # noqa: PTH123 - as a stream

@@ -14,6 +14,8 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.libraries import Libraries, read_libraries
@@ -24,14 +26,11 @@ from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
+from diskimage_validator.tooling import COMMANDS
 
 __all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
 FACTS_VERSION: Final = 2
-USUAL_COMMANDS: Final = frozenset(
-    {"buildah", "docker", "jq", "podman", "python3", "qemu-img", "skopeo", "sshd", "sudo"}
-)
-"""Looked up whatever the policy asks, so that a dump serves other policies too."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class Facts:
     libraries: Libraries | Unreadable
     python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
+    ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
 
@@ -61,10 +61,11 @@ FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
-    "commands": Reader("commands", lambda scene: read_commands(scene.engine, USUAL_COMMANDS | scene.commands)),
+    "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
     "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
+    "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
 }
