@@ -16,7 +16,7 @@ from diskimage_validator.cli.policy import policy_group
 from diskimage_validator.cli.validate import validate_command
 from diskimage_validator.cli_console import guarded
 from diskimage_validator.errors import UsageError
-from diskimage_validator.runner import DISTRIBUTION
+from diskimage_validator.model import DISTRIBUTION
 
 PROGRAM: Final = "diskimage-validator"
 
