@@ -69,9 +69,9 @@ def inspect(
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)
-        commands = {name for names in policy.rules.commands.required for name in names}
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, only=needs.union(only or ()), progress=progress)
+        names = policy.rules.commands.names
+        return collect(opened, commands=names, only=needs.union(only or ()), progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from diskimage_validator import facts as facts_module
+from diskimage_validator.chain_fetch import fetch_chain
 from diskimage_validator.cli.options import engine_option, image_format_option, output_option
 from diskimage_validator.cli.reports import (
     FORMATS,
@@ -17,10 +18,12 @@ from diskimage_validator.cli.reports import (
     write_reports,
 )
 from diskimage_validator.cli_console import Progress
+from diskimage_validator.endpoints import Endpoint, parse_address
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
 from diskimage_validator.model import Severity
 from diskimage_validator.policy import load_policy
+from diskimage_validator.policy_files import read_endpoint
 from diskimage_validator.runner import examine, run_checks
 
 
@@ -29,6 +32,13 @@ from diskimage_validator.runner import examine, run_checks
 @click.option("--policy", "policy_name", required=True, metavar="NAME|FILE", help="Shipped policy, or a YAML file.")
 @click.option(
     "--ca", "cas", multiple=True, metavar="FILE", help="A CA that has to be trusted (PEM or DER); repeatable."
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="NAME[:PORT][=CHAIN.pem]",
+    help="An endpoint that has to be trusted, and what it presents; without a file that is fetched now; repeatable.",
 )
 @engine_option
 @image_format_option
@@ -49,6 +59,7 @@ def validate_command(
     target: str | None,
     policy_name: str,
     cas: Sequence[str],
+    endpoints: Sequence[str],
     engine: str,
     image_format: str | None,
     facts_file: str | None,
@@ -65,7 +76,7 @@ def validate_command(
     style = "all" if everything else "verdict" if quiet else ""
     destinations = [Destination(report_format, output_file, style), *map(destination, reports)]
     check_destinations(destinations)
-    policy = load_policy(policy_name, ca_files=cas)
+    policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
@@ -78,6 +89,14 @@ def validate_command(
     severity = Severity(threshold)
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
+
+
+def _endpoint_option(text: str) -> Endpoint:
+    name, given, chain = text.partition("=")
+    address = parse_address(name)
+    if given:
+        return read_endpoint(address, chain)
+    return Endpoint(address, fetch_chain(address), source="fetched now")
 
 
 def _load_facts(path: str) -> Facts:
