@@ -11,6 +11,7 @@ from diskimage_validator.facts import Facts
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 from diskimage_validator.reports.text_report import write_all, write_verdict
+from diskimage_validator.reports.zuul_report import write_with
 
 FORMATS: Final = (*WRITERS, *FACT_WRITERS)
 TEXT_WRITERS: Final = {"verdict": write_verdict, "all": write_all}
@@ -63,7 +64,10 @@ def write_reports(report: Report, facts: Facts, destinations: Sequence[Destinati
     for destination in destinations:
         try:
             with output(destination.path) as stream:
-                _write(report, facts, destination, stream, threshold)
+                if destination.format == "zuul":
+                    write_with(report, stream, threshold, _beside(destination, destinations))
+                else:
+                    _write(report, facts, destination, stream, threshold)
         except Exception as error:  # a bug in one writer must not cost the others
             errors.append(error)
     for earlier in errors[:-1]:
@@ -79,3 +83,10 @@ def _write(report: Report, facts: Facts, destination: Destination, stream: TextI
         TEXT_WRITERS[destination.style](report, stream, threshold)
     else:
         WRITERS[destination.format](report, stream, threshold)
+
+
+def _beside(zuul: Destination, destinations: Iterable[Destination]) -> dict[str, str]:
+    """Return the other reports that are files in or below the folder of Zuul's: format to path relative to it."""
+    folder = Path(zuul.path or ".").parent.resolve()
+    files = {other.format: Path(other.path).resolve() for other in destinations if other.path and other != zuul}
+    return {name: str(file.relative_to(folder)) for name, file in files.items() if file.is_relative_to(folder)}
