@@ -6,6 +6,7 @@ from typing import Final
 from diskimage_validator.checks import (
     architecture,
     ca_anchors,
+    ca_endpoint,
     ca_trusted,
     commands_required,
     disk,
@@ -31,6 +32,7 @@ CHECKS: Final[dict[str, Check]] = {
             commands_required,
             ca_trusted,
             ca_anchors,
+            ca_endpoint,
             disk,
         ),
     )
