@@ -26,6 +26,8 @@ PURE = {
     "relations",
     "rules",
     "sizes",
+    "tooling",
+    "versions",
 }
 """Modules at the top that anything may import, because they import nothing but each other."""
 

@@ -60,9 +60,8 @@ def inspect(
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)
-        commands = {name for names in policy.rules.commands.required for name in names}
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, only=needs, progress=progress)
+        return collect(opened, commands=policy.rules.commands.names, only=needs, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
