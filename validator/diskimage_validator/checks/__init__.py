@@ -4,16 +4,24 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    air_gap_hosts,
+    air_gap_sources,
     architecture,
     ca_anchors,
     ca_endpoint,
     ca_trusted,
     commands_forbidden,
     commands_required,
+    container_config,
+    container_engine,
+    container_policy,
+    container_registries,
+    container_zuul_roles,
     disk,
     operating_system,
     packages_required,
     python_packages,
+    verification,
 )
 from diskimage_validator.checks.base import Check
 
@@ -37,6 +45,14 @@ CHECKS: Final[dict[str, Check]] = {
             ca_trusted,
             ca_anchors,
             ca_endpoint,
+            air_gap_hosts,
+            air_gap_sources,
+            verification,
+            container_config,
+            container_engine,
+            container_registries,
+            container_policy,
+            container_zuul_roles,
             disk,
         ),
     )

@@ -17,8 +17,10 @@ from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.ca_collect import read_ca_stores
 from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.commands import Commands, read_commands
+from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.libraries import Libraries, read_libraries
+from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
@@ -55,6 +57,8 @@ class Facts:
     ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    containers: Containers | Unreadable
+    endpoints: Endpoints | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -68,6 +72,8 @@ FACTS: Final[dict[str, Reader]] = {
     "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
+    "endpoints": Reader("what the image would contact", read_endpoints),
 }
 """How every field of Facts that comes from the target is read."""
 
