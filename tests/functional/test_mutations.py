@@ -44,7 +44,7 @@ def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     draft = Draft(subject.engine)
     mutation.change(draft)
     policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
-    commands = {name for names in policy.rules.commands.required for name in names}
+    commands = policy.rules.commands.names
     found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands)))
     if not found:
         FOUND.setdefault(subject.family, []).append(mutation.id)

@@ -9,7 +9,26 @@ import diskimage_validator
 ROOT = Path(diskimage_validator.__file__).parent
 PACKAGE = "diskimage_validator"
 TALKERS = {"cli", "cli_console", "__main__"}
-PURE = {"model", "errors", "printable", "sizes", "relations", "certificates", "policy_lines", "policy_model", "rules"}
+PURE = {
+    "certificates",
+    "der",
+    "endpoints",
+    "errors",
+    "model",
+    "name_hash",
+    "path_faults",
+    "path_search",
+    "path_validation",
+    "pem",
+    "policy_lines",
+    "policy_model",
+    "printable",
+    "relations",
+    "rules",
+    "sizes",
+    "tooling",
+    "versions",
+}
 """Modules at the top that anything may import, because they import nothing but each other."""
 
 

@@ -1,41 +1,45 @@
 """git: the system's and users' configuration, git-config(1): what ``insteadOf`` leads to, remotes, proxies, TLS."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from diskimage_validator.facts.formats.base import Malformed, Setting
 from diskimage_validator.facts.formats.git_config import parse_git_config
-from diskimage_validator.facts.sources.found import Found
+from diskimage_validator.facts.sources.found import MAX_FILES, Found
 
 KIND: Final = "git"
 SYSTEM: Final = "/etc/gitconfig"
 USER: Final = (".gitconfig", ".config/git/config")
-MAX_INCLUDES: Final = 10
 _FALSE: Final = ("false", "no", "off", "0", "")
 
 
 def read_git(found: Found) -> None:
     """Collect the places that git is sent to, and its switches."""
-    _read(found, SYSTEM, "/root", 0)
-    for home in found.homes():
-        for name in USER:
-            _read(found, f"{home}/{name}", home, 0)
+    for path, _, setting in git_settings(found):
+        _note(found, path, setting)
 
 
-def _read(found: Found, path: str, home: str, depth: int) -> None:
-    text = found.text(KIND, path)
-    if text is None:
-        return
-    try:
-        settings = parse_git_config(text)
-    except Malformed as error:
-        found.malformed(KIND, path, error)
-        return
-    for setting in settings:
-        if setting.section.partition(".")[0] in ("include", "includeif") and setting.key == "path":
-            if depth < MAX_INCLUDES and setting.value:
-                _read(found, _included(setting.value, path, home), home, depth + 1)
-        else:
-            _note(found, path, setting)
+def git_settings(found: Found) -> Iterator[tuple[str, str, Setting]]:
+    """Yield (path, home, setting) of every configuration file; the system's counts as root's.
+
+    A file that is included is read once, where it is first named: files that include each other end.
+    """
+    pending = [(SYSTEM, "/root"), *((f"{home}/{name}", home) for home in found.homes() for name in USER)]
+    seen: set[str] = set()
+    while pending:
+        path, home = pending.pop(0)
+        text = None if path in seen else found.text(KIND, path)
+        seen.add(path)
+        try:
+            settings = parse_git_config(text or "")
+        except Malformed as error:
+            found.malformed(KIND, path, error)
+            continue
+        for setting in settings:
+            if setting.section.partition(".")[0] not in ("include", "includeif") or setting.key != "path":
+                yield path, home, setting
+            elif setting.value and len(seen) < MAX_FILES:
+                pending.append((_included(setting.value, path, home), home))
 
 
 def _included(value: str, path: str, home: str) -> str:
