@@ -9,7 +9,18 @@ import diskimage_validator
 ROOT = Path(diskimage_validator.__file__).parent
 PACKAGE = "diskimage_validator"
 TALKERS = {"cli", "cli_console", "__main__"}
-PURE = {"model", "errors", "printable", "sizes", "relations", "certificates", "policy_lines", "policy_model", "rules"}
+PURE = {
+    "model",
+    "errors",
+    "printable",
+    "sizes",
+    "globs",
+    "relations",
+    "certificates",
+    "policy_lines",
+    "policy_model",
+    "rules",
+}
 """Modules at the top that anything may import, because they import nothing but each other."""
 
 

@@ -14,12 +14,19 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.file_modes import FileModes, read_file_modes
+from diskimage_validator.facts.identity import Identity, read_identity
+from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
+from diskimage_validator.facts.secrets import Secrets, read_secrets
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
+from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 
@@ -51,6 +58,13 @@ class Facts:
     trust: TrustStore | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    identity: Identity | Unreadable
+    leftovers: Leftovers | Unreadable
+    cloud_init: CloudInit | Unreadable
+    usage: Usage | Unreadable
+    resolv_conf: ResolvConf | Unreadable
+    file_modes: FileModes | Unreadable
+    secrets: Secrets | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -61,6 +75,13 @@ FACTS: Final[dict[str, Reader]] = {
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
+    "leftovers": Reader("leftovers", read_leftovers),
+    "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
+    "usage": Reader("caches and logs", lambda scene: read_usage(scene.engine)),
+    "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine)),
+    "file_modes": Reader("file modes", read_file_modes),
+    "secrets": Reader("private keys and credentials", read_secrets),
 }
 """How every field of Facts that comes from the target is read."""
 
