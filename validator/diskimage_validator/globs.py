@@ -4,12 +4,14 @@
 anything else stands for itself. Patterns are absolute and cover the whole path.
 """
 
+import fnmatch
 import re
 from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
 _TOKENS: Final = re.compile(r"(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[!?[^]/][^]/]*\])|(?P<text>.)", re.DOTALL)
+_SET: Final = re.compile(r"\(\?s:(?P<set>.*)\)\\[Zz]", re.DOTALL)
 _WILD: Final = re.compile(r"[*?[]")
 
 
@@ -36,8 +38,6 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 def _expression(token: re.Match[str]) -> str:
     text = token[0]
-    if token.lastgroup == "set":
-        body = text[1:-1]
-        inverted = body.startswith("!")
-        return f"[{'^/' if inverted else ''}{re.escape(body[inverted:]).replace(chr(92) + '-', '-')}]"
+    if token.lastgroup == "set":  # the standard library knows the odd cases of sets, but would let them match a slash
+        return "(?!/)" + _SET.sub(r"\g<set>", fnmatch.translate(text))
     return {"all": ".*", "some": "[^/]*", "one": "[^/]"}.get(str(token.lastgroup), re.escape(text))

@@ -98,7 +98,8 @@ def docker_auths(data: bytes) -> Iterator[Found]:
     registries = document.get("auths", document)  # .dockercfg has no "auths" around them
     for registry, login in registries.items() if isinstance(registries, dict) else ():
         if _has_login(login):
-            yield Found(f"login at {registry[:MAX_NAME]}", _line_of(data, registry))
+            name = registry[:MAX_NAME].encode("utf-8", "backslashreplace").decode()  # JSON may hold lone surrogates
+            yield Found(f"login at {name}", _line_of(data, registry))
 
 
 def pgpass(data: bytes) -> Iterator[Found]:
