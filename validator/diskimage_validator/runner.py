@@ -59,8 +59,9 @@ def inspect(
         if policy is None:
             return collect(opened, progress=progress)
         commands = {name for names in policy.rules.commands.required for name in names}
+        files = {*policy.rules.files.absent, *(rule.path for rule in policy.rules.files.required)}
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, only=needs, progress=progress)
+        return collect(opened, commands=commands, files=files, only=needs, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

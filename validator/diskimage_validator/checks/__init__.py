@@ -9,6 +9,7 @@ from diskimage_validator.checks import (
     ca_trusted,
     commands_required,
     disk,
+    files,
     hygiene_caches,
     hygiene_cloud_init,
     hygiene_credentials,
@@ -56,6 +57,7 @@ CHECKS: Final[dict[str, Check]] = {
             hygiene_caches,
             hygiene_logs,
             hygiene_file_modes,
+            files,
         ),
     )
 }

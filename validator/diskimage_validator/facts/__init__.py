@@ -18,6 +18,7 @@ from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.file_modes import FileModes, read_file_modes
+from diskimage_validator.facts.files import Files, read_files
 from diskimage_validator.facts.identity import Identity, read_identity
 from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
@@ -65,6 +66,7 @@ class Facts:
     resolv_conf: ResolvConf | Unreadable
     file_modes: FileModes | Unreadable
     secrets: Secrets | Unreadable
+    files: Files | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -82,6 +84,7 @@ FACTS: Final[dict[str, Reader]] = {
     "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine)),
     "file_modes": Reader("file modes", read_file_modes),
     "secrets": Reader("private keys and credentials", read_secrets),
+    "files": Reader("files that the policy names", read_files),
 }
 """How every field of Facts that comes from the target is read."""
 
@@ -94,15 +97,18 @@ def collect(
     engine: Engine,
     *,
     commands: Iterable[str] = (),
+    files: Iterable[str] = (),
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Read facts from ``engine``. ``commands`` are looked up on PATH besides the usual ones.
 
+    ``files`` are paths and patterns of paths that are looked for.
+
     ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
     cannot be read becomes Unreadable, with the reason.
     """
-    scene = Scene(engine, FACTS, commands=commands, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
     found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
     return Facts(
         version=FACTS_VERSION,
