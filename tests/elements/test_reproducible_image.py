@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from airgap_image_factory.tree_diff import compare, snapshot_folder
+from diskimage_validator.comparison.trees import compare
 from tests.elements.conftest import MakeRoot
 from tests.elements.fakeroot import FakeRoot
+from tests.support.snapshot_folder import snapshot_folder
 
 ELEMENT = "reproducible-image"
 EPOCH = 1_700_000_000

@@ -17,12 +17,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from airgap_image_factory.tree_diff import compare, snapshot_folder
+from diskimage_validator.comparison.trees import compare
 from tests.elements.fakeroot import ELEMENTS
 from tests.elements.pki import Issued
 from tests.functional.conftest import BuiltImage, build_image
 from tests.functional.machine import boot
 from tests.functional.tls_mirror import TlsMirror
+from tests.support.snapshot_folder import snapshot_folder
 
 START = 1024 * 1024  # bytes before the root partition: diskimage-builder's alignment
 

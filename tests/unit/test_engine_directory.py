@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from diskimage_validator.engines.base import Stat
 from diskimage_validator.engines.directory import DirectoryEngine
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError, UsageError
@@ -94,8 +95,21 @@ def test_a_folder_is_named_with_dir(root: Path) -> None:
 def test_the_running_system_is_a_target() -> None:
     with open_target("/") as engine:
         assert engine.exists("/etc/os-release")
+        assert engine.listdir("/proc") == []
 
 
 def test_another_engine_cannot_read_folders(root: Path) -> None:
     with pytest.raises(UsageError, match="reads disk images"):
         open_target(f"dir:{root}", engine="guestfs")
+
+
+def test_walking_comes_to_an_end_in_folders_that_are_nested_without_end(root: Path) -> None:
+    class Endless(DirectoryEngine):
+        def _listdir(self, path: str) -> list[str]:
+            return ["deeper"]
+
+        def _lstat(self, path: str) -> Stat | None:
+            return Stat(stat.S_IFDIR | 0o755, 0, 0, 0, 0)
+
+    with Endless(root) as engine, pytest.raises(TargetError, match="nested too deeply"):
+        list(engine.walk("/"))

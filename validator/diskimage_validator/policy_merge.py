@@ -16,7 +16,7 @@ FILE_KEYS: Final = frozenset({"file", "chain"})
 
 
 def merge(base: dict[str, Any], policy: dict[str, Any], overrides: Collection[Path]) -> dict[str, Any]:
-    """Return ``policy`` on top of ``base``, without ``extends``; ``overrides`` are the paths in ``policy`` so tagged."""
+    """Return ``policy`` on top of ``base``, without ``extends``; ``overrides`` are the tagged paths in it."""
     inherited = {key: value for key, value in base.items() if key not in OWN}
     merged: dict[str, Any] = _merge(inherited, policy, overrides, ())
     return {key: merged[key] for key in dict.fromkeys((*policy, *inherited)) if key != "extends"}

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from diskimage_validator.endpoints import Endpoint
 from diskimage_validator.rules.access import AccessRules
 from diskimage_validator.rules.air_gap import AirGapRules
 from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField
@@ -80,10 +81,11 @@ class TrustedCa:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy that is ready for use: its rules and the CAs they and the command line name."""
+    """A policy that is ready for use: its rules and the CAs and endpoints that they and the command line name."""
 
     rules: Rules
     trusted: tuple[TrustedCa, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,7 +95,8 @@ class Policy:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: certificates by digest, not by file name."""
-        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted"}})
+        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted", "endpoints"}})
         rules["certificates"]["trusted"] = sorted({ca.sha256 for ca in self.trusted})
+        rules["certificates"]["endpoints"] = sorted(endpoint.identity for endpoint in self.endpoints)
         canonical = json.dumps(rules, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Policy x facts to Report; and the way there from a target."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Final
@@ -11,13 +11,12 @@ from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.waivers import apply_waivers
 
 DISTRIBUTION: Final = "airgap-image-factory"
-NOT_ASKED: Final = "the policy does not ask for it"
 
 Progress = Callable[[str], None]
 
@@ -49,19 +48,20 @@ def inspect(
     policy: Policy | None = None,
     engine: str = "auto",
     image_format: str | None = None,
+    only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
-    With a ``policy`` only what its checks need is read, and the commands that it asks for are looked up.
+    With a ``policy`` only what its checks need is read, and the commands that it asks for are looked up; without one,
+    the fields of Facts that ``only`` names, or all.
     """
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
-            return collect(opened, progress=progress)
-        commands = {name for names in policy.rules.commands.required for name in names}
-        files = {*policy.rules.files.absent, *(rule.path for rule in policy.rules.files.required)}
+            return collect(opened, only=only, progress=progress)
+        rules = policy.rules
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, files=files, only=needs, progress=progress)
+        return collect(opened, commands=rules.commands.names, files=rules.files.paths, only=needs, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

@@ -7,6 +7,7 @@ from diskimage_validator.checks import (
     architecture,
     ca_anchors,
     ca_trusted,
+    commands_forbidden,
     commands_required,
     disk,
     files,
@@ -24,6 +25,7 @@ from diskimage_validator.checks import (
     hygiene_ssh_host_keys,
     operating_system,
     packages_required,
+    python_packages,
 )
 from diskimage_validator.checks.base import Check
 
@@ -41,7 +43,9 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            python_packages,
             commands_required,
+            commands_forbidden,
             ca_trusted,
             ca_anchors,
             disk,

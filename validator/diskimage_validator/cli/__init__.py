@@ -7,6 +7,10 @@ from typing import Final, NoReturn
 
 import click
 
+from diskimage_validator.cli.chain import fetch_chain_command
+from diskimage_validator.cli.diff import diff_command
+from diskimage_validator.cli.explain import explain_command
+from diskimage_validator.cli.files import cat_command, find_command, ls_command
 from diskimage_validator.cli.host import doctor_command, elements_path_command
 from diskimage_validator.cli.inspect import inspect_command
 from diskimage_validator.cli.policy import policy_group
@@ -37,6 +41,12 @@ def cli() -> None:
 for command in (
     validate_command,
     inspect_command,
+    diff_command,
+    ls_command,
+    cat_command,
+    find_command,
+    fetch_chain_command,
+    explain_command,
     policy_group,
     doctor_command,
     elements_path_command,

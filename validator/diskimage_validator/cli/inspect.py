@@ -2,9 +2,10 @@
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
 from diskimage_validator.cli_console import Progress, output
-from diskimage_validator.reports.inspection import INSPECTION_WRITERS
+from diskimage_validator.facts import FACTS
+from diskimage_validator.reports.inspection import INSPECTION_WRITERS, PART_WRITERS
 from diskimage_validator.runner import inspect
 
 
@@ -15,14 +16,26 @@ from diskimage_validator.runner import inspect
 @click.option(
     "--format", "report_format", type=click.Choice(list(INSPECTION_WRITERS)), default="text", help="Default: text."
 )
+@click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
 @output_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def inspect_command(
-    target: str, engine: str, image_format: str | None, report_format: str, output_file: str | None, quiet: bool
+    *,
+    target: str,
+    engine: str,
+    image_format: str | None,
+    report_format: str,
+    part: str | None,
+    output_file: str | None,
+    quiet: bool,
 ) -> int:
     """Print what is in TARGET, a disk image. The JSON form can be validated later, without the image."""
     with Progress(quiet=quiet) as progress:
-        found = inspect(target, engine=engine, image_format=image_format, progress=progress)
+        only = None if part is None else {part}
+        found = inspect(target, engine=engine, image_format=image_format, only=only, progress=progress)
     with output(output_file) as stream:
-        INSPECTION_WRITERS[report_format](found, stream)
+        if part is None:
+            INSPECTION_WRITERS[report_format](found, stream)
+        else:
+            PART_WRITERS[report_format](found, part, stream)
     return 0

@@ -12,4 +12,4 @@ image_format_option = click.option(
 output_option = click.option(
     "--output", "output_file", metavar="FILE", help="Write there instead of to standard output."
 )
-quiet_option = click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress.")

@@ -6,12 +6,14 @@ import json
 import click
 import yaml
 
-from diskimage_validator.cli.options import output_option
-from diskimage_validator.cli_console import output
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
+from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.errors import PolicyError
 from diskimage_validator.policy import load_policy, resolve, shipped_policies, shipped_text
+from diskimage_validator.policy_from_facts import policy_from
 from diskimage_validator.policy_lint import lint
 from diskimage_validator.policy_schema import policy_schema
+from diskimage_validator.runner import inspect
 
 
 @click.group("policy")
@@ -61,4 +63,22 @@ def policy_schema_command(output_file: str | None) -> int:
     """Print the JSON Schema of policies, for an editor that knows YAML."""
     with output(output_file) as stream:
         stream.write(json.dumps(policy_schema(), indent=2) + "\n")
+    return 0
+
+
+@policy_group.command("from-image")
+@click.argument("target")
+@click.option("--name", default="from-image", help="The policy's name. Default: from-image.")
+@engine_option
+@image_format_option
+@output_option
+@quiet_option
+def policy_from_image(
+    *, target: str, name: str, engine: str, image_format: str | None, output_file: str | None, quiet: bool
+) -> int:
+    """Write a policy that TARGET satisfies, as a start for your own."""
+    with Progress(quiet=quiet) as progress:
+        facts = inspect(target, engine=engine, image_format=image_format, progress=progress)
+    with output(output_file) as stream:
+        stream.write(policy_from(facts, name))
     return 0

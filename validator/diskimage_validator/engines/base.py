@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -20,6 +21,7 @@ from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, Targe
 from diskimage_validator.model import TargetInfo
 
 MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
+PATH_MAX = 4096  # linux/limits.h
 DEFAULT_READ_LIMIT = 64 * 1024 * 1024
 """Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
 
@@ -105,6 +107,14 @@ class Engine(ABC):
     def _listdir(self, path: str) -> list[str]:
         """Return the names in the directory at ``path``, without ``.`` and ``..``, in any order."""
 
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        """Return name and lstat of every entry of the directory at ``path``.
+
+        For engines that can ask for many at once; one that a live system loses meanwhile is left out.
+        """
+        found = ((name, self._lstat(posixpath.join(path, name))) for name in self._listdir(path))
+        return [(name, entry) for name, entry in found if entry is not None]
+
     def disk(self) -> Disk | None:
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
@@ -188,15 +198,18 @@ class Engine(ABC):
         return self.stat(path) is not None
 
     def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
-        """Yield (path, lstat) of everything below the directory ``path``, parents first, links not followed."""
+        """Yield (path, lstat) of everything below the directory ``path``, parents first, links not followed.
+
+        Raises TargetError for a path that is longer than PATH_MAX: a file system that was tampered with may have a
+        directory inside itself.
+        """
         pending = [self.resolve(path)]
         while pending:
             folder = pending.pop()
-            for name in sorted(self._listdir(folder)):
+            if len(folder) > PATH_MAX:
+                raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
+            for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
                 child = posixpath.join(folder, name)
-                entry = self._lstat(child)
-                if entry is None:  # a live system may lose it meanwhile
-                    continue
                 yield child, entry
                 if entry.is_dir:
                     pending.append(child)

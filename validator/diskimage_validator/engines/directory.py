@@ -23,6 +23,8 @@ RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_IN_ROOT: Final = 0x10
 RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
+KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
+"""Where a running system mounts what is no part of its disk: these folders count as empty if they are mount points."""
 GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -45,7 +47,8 @@ class DirectoryEngine(Engine):
         except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
             raise UsageError(f"{root}: {getattr(error, 'strerror', '') or error}", "name a folder") from None
         try:
-            self._lstat("/")
+            with self._open("/", os.O_PATH) as descriptor:
+                self._device = os.fstat(descriptor).st_dev
         except OSError as error:
             self.close()
             raise EngineError(f"{root}: openat2(2): {error.strerror}", "Linux 5.6 or later is needed") from error
@@ -97,6 +100,8 @@ class DirectoryEngine(Engine):
 
     def _listdir(self, path: str) -> list[str]:
         with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            if path in KERNEL_FOLDERS and os.fstat(descriptor).st_dev != self._device:
+                return []
             return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
 
 

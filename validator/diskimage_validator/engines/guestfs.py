@@ -170,6 +170,14 @@ class GuestfsEngine(Engine):
             (entry,) = self._handle.lstatnslist(folder, [name])
         return None if entry["st_ino"] == -1 else _stat(entry)
 
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        with _engine_errors(path):
+            names = [str(name) for name in self._handle.ls(path)]
+            entries = self._handle.lstatnslist(path, names)
+        found = [(name, _stat(entry)) for name, entry in zip(names, entries, strict=True) if entry["st_ino"] != -1]
+        self._stats.update((posixpath.join(path, name), entry) for name, entry in found)
+        return found
+
     def _readlink(self, path: str) -> str:
         with _engine_errors(path):
             return str(self._handle.readlink(path))

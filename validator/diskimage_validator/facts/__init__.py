@@ -14,6 +14,8 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
@@ -21,8 +23,10 @@ from diskimage_validator.facts.file_modes import FileModes, read_file_modes
 from diskimage_validator.facts.files import Files, read_files
 from diskimage_validator.facts.identity import Identity, read_identity
 from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
+from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
@@ -30,14 +34,11 @@ from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
+from diskimage_validator.tooling import COMMANDS
 
 __all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
 FACTS_VERSION: Final = 2
-USUAL_COMMANDS: Final = frozenset(
-    {"buildah", "docker", "jq", "podman", "python3", "qemu-img", "skopeo", "sshd", "sudo"}
-)
-"""Looked up whatever the policy asks, so that a dump serves other policies too."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ class Facts:
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
     commands: Commands | Unreadable
+    libraries: Libraries | Unreadable
+    python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
+    ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
     identity: Identity | Unreadable
@@ -73,8 +77,11 @@ FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
-    "commands": Reader("commands", lambda scene: read_commands(scene.engine, USUAL_COMMANDS | scene.commands)),
+    "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
+    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
+    "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
+    "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
     "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
@@ -101,10 +108,9 @@ def collect(
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
-    """Read facts from ``engine``. ``commands`` are looked up on PATH besides the usual ones.
+    """Read facts from ``engine``.
 
-    ``files`` are paths and patterns of paths that are looked for.
-
+    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
     ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
     cannot be read becomes Unreadable, with the reason.
     """

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Final, TextIO
 
+import yaml
 from rich.text import Text
 
 from diskimage_validator.certificates import Certificate
@@ -13,36 +14,10 @@ from diskimage_validator.facts.packages import Packages
 from diskimage_validator.facts.trust_store import TrustStore
 from diskimage_validator.reports.lines import console_for, plain, print_line
 from diskimage_validator.sizes import format_size
+from diskimage_validator.tooling import PACKAGES
 
 Line = str | tuple[str, str]
 """A line of the report, or (name, value)."""
-
-INTERESTING: Final = (
-    "buildah",
-    "ca-certificates",
-    "cloud-init",
-    "containerd",
-    "containerd.io",
-    "crun",
-    "docker-buildx",
-    "docker-buildx-plugin",
-    "docker-ce",
-    "docker.io",
-    "glean",
-    "jq",
-    "moby-engine",
-    "nftables",
-    "openssh-server",
-    "podman",
-    "python3",
-    "qemu-img",
-    "qemu-tools",
-    "qemu-utils",
-    "runc",
-    "skopeo",
-    "sudo",
-    "systemd",
-)
 
 
 def write_json(facts: Facts, stream: TextIO) -> None:
@@ -65,6 +40,23 @@ def write_text(facts: Facts, stream: TextIO) -> None:
 
 
 INSPECTION_WRITERS: Final[dict[str, Callable[[Facts, TextIO], None]]] = {"text": write_text, "json": write_json}
+
+
+def write_part_json(facts: Facts, part: str, stream: TextIO) -> None:
+    """Write one field of the facts as JSON."""
+    json.dump(dump(facts)[part], stream, indent=2)
+    stream.write("\n")
+
+
+def write_part_text(facts: Facts, part: str, stream: TextIO) -> None:
+    """Write one field of the facts as YAML, which is easy to read and escapes what a terminal must not see."""
+    yaml.safe_dump(dump(facts)[part], stream, sort_keys=False, default_flow_style=False, width=200)
+
+
+PART_WRITERS: Final[dict[str, Callable[[Facts, str, TextIO], None]]] = {
+    "text": write_part_text,
+    "json": write_part_json,
+}
 
 
 def _sections(facts: Facts) -> Iterator[tuple[str, list[Line]]]:
@@ -144,7 +136,7 @@ def _packages(packages: Packages | Unreadable) -> Iterator[Line]:
         return
     others = len(packages.all) - len(packages.installed)
     yield "installed", f"{len(packages.installed)} ({packages.manager}; {others} more known, but not installed)"
-    for name in INTERESTING:
+    for name in PACKAGES:
         for package in packages.named(name):
             state = "" if package.is_installed else f" ({package.state})"
             yield name, f"{package.version}{state}"

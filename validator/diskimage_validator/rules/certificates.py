@@ -6,6 +6,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.rules.base import Model, NonEmpty, Sha256Field
+from diskimage_validator.rules.endpoints import EndpointRule
 
 
 class TrustedSource(Model):
@@ -22,7 +23,13 @@ class TrustedSource(Model):
 
 
 class CertificateRules(Model):
-    """CAs that have to be trusted, and whether locally added anchors have to be in order."""
+    """CAs that have to be trusted, and whether locally added anchors have to be in order.
+
+    ``endpoints``: chains that have to be trusted; ``settings``: whether what points programs to other CAs, or switches
+    verification off, has to be in order.
+    """
 
     trusted: list[TrustedSource] = []
     anchors: bool = True
+    endpoints: list[EndpointRule] = []
+    settings: bool = False

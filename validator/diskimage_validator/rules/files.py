@@ -40,3 +40,8 @@ class FileRules(Model):
     """What has to be there, and how."""
     absent: list[GlobField] = []
     """What must not be there, as paths or patterns of paths."""
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path and pattern that is to be looked for."""
+        return frozenset([*self.absent, *(rule.path for rule in self.required)])

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from airgap_image_factory.tree_diff import ABSENT, Difference, compare, snapshot_engine, snapshot_folder
+from diskimage_validator.comparison.trees import ABSENT, Difference, Entry, compare, snapshot
+from diskimage_validator.engines.base import Engine
 from tests.support.memory_engine import File, Link, MemoryEngine
+from tests.support.snapshot_folder import snapshot_folder
 
 DATE = 1_700_000_000
 
@@ -23,6 +25,10 @@ def make_tree(root: Path) -> Path:
             os.utime(Path(folder) / name, (DATE, DATE), follow_symlinks=False)
     os.utime(root, (DATE, DATE))
     return root
+
+
+def snapshot_engine(engine: Engine) -> dict[str, Entry]:
+    return snapshot(engine, content=lambda path: True)
 
 
 def differing_fields(found: list[Difference]) -> set[tuple[str, str]]:
@@ -130,3 +136,8 @@ def test_a_snapshot_does_not_follow_links_out_of_the_root(tmp_path: Path) -> Non
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "root/link").symlink_to(tmp_path)
     assert set(snapshot_folder(tmp_path / "root")) == {"/", "/link"}
+
+
+def test_without_content_only_metadata_is_compared() -> None:
+    left, right = (snapshot(MemoryEngine({"/a": text}), content=lambda path: False) for text in ("1", "2"))
+    assert compare(left, right) == []

@@ -1,0 +1,1 @@
+"""Two targets held against each other: their files (``trees``) and what they mean (``meaning``)."""
