@@ -1,8 +1,8 @@
 """Assignments of variables in files that shells, pam_env and systemd read.
 
 No shell is understood here: of every line the words ``NAME=value`` and ``setenv NAME value`` are found wherever a
-command may have them, with ``export`` or without, before a command, in a condition, within the quotes of an alias. So what a
-script does only sometimes is found as well. A value that has to be computed is said to be so.
+command may have them, with ``export`` or without, before a command, in a condition, within the quotes of an alias. So
+what a script does only sometimes is found as well. A value that has to be computed is said to be so.
 """
 
 import re
