@@ -41,13 +41,18 @@ def header(values: Mapping[int, Value]) -> bytes:
 
 
 def package(name: str, version: str = "1.0-1.el9", architecture: str = "x86_64", **more: Value) -> bytes:
-    """Return the header of a package; ``version`` as ``[epoch:]version-release``; ``more``: tags by their names."""
+    """Return the header of a package; ``version`` as ``[epoch:]version-release``; ``more``: tags by their names.
+
+    ``SIGNED`` is RSAHEADER, where RPM keeps the signature.
+    """
     epoch, _, rest = version.rpartition(":")
     upstream, _, release = rest.rpartition("-")
     values: dict[int, Value] = {tags.NAME: name, tags.VERSION: upstream, tags.RELEASE: release}
     values |= {tags.EPOCH: int(epoch)} if epoch else {}
     values |= {tags.ARCH: architecture} if architecture else {}
-    return header(values | {getattr(tags, tag): value for tag, value in more.items()})
+    return header(
+        values | {tags.SIGNATURES[0] if tag == "SIGNED" else getattr(tags, tag): v for tag, v in more.items()}
+    )
 
 
 def sqlite(folder: Path, headers: Iterable[bytes], table: str = TABLE) -> bytes:

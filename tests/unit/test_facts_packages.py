@@ -54,7 +54,7 @@ def test_this_host_reads_as_dpkg_query_says() -> None:
     form = "${Package}|${Version}|${Architecture}|${db:Status-Status}|${db:Status-Eflag}|${db:Status-Want}\n"
     told = subprocess.run(["dpkg-query", "-W", "-f", form], capture_output=True, text=True, check=True).stdout
     found = parse_status(Path(STATUS).read_bytes(), STATUS)
-    expected = [Package(*line.split("|")[:5]) for line in told.splitlines()]  # type: ignore[arg-type]
+    expected = [Package(*line.split("|")[:6]) for line in told.splitlines()]  # type: ignore[arg-type]
     assert sorted(found, key=str) == sorted(expected, key=str)
 
 

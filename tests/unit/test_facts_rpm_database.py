@@ -38,7 +38,10 @@ def read(entries: dict[str, Entry]) -> RpmDatabase:
 
 @cache
 def real_headers() -> tuple[bytes, ...]:
-    return tuple(rpm_sqlite.headers(DATA / "rpmdb.sqlite"))
+    with TemporaryDirectory() as folder:  # SQLite writes beside what it reads
+        copy = Path(folder, "rpmdb.sqlite")
+        copy.write_bytes(REAL)
+        return tuple(rpm_sqlite.headers(copy))
 
 
 @cache

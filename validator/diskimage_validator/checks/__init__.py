@@ -4,11 +4,20 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    air_gap_hosts,
+    air_gap_sources,
     architecture,
     ca_anchors,
+    ca_endpoint,
+    ca_settings,
     ca_trusted,
     commands_forbidden,
     commands_required,
+    container_config,
+    container_engine,
+    container_policy,
+    container_registries,
+    container_zuul_roles,
     disk,
     operating_system,
     packages_forbidden,
@@ -17,6 +26,7 @@ from diskimage_validator.checks import (
     packages_required,
     packages_state,
     python_packages,
+    verification,
 )
 from diskimage_validator.checks.base import Check
 
@@ -43,6 +53,16 @@ CHECKS: Final[dict[str, Check]] = {
             commands_forbidden,
             ca_trusted,
             ca_anchors,
+            ca_endpoint,
+            ca_settings,
+            air_gap_hosts,
+            air_gap_sources,
+            verification,
+            container_config,
+            container_engine,
+            container_registries,
+            container_policy,
+            container_zuul_roles,
             disk,
         ),
     )

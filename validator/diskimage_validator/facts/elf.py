@@ -27,6 +27,7 @@ _PACKAGE_ARCHITECTURES: Final = {
     "arm64": "aarch64",
     "armhf": "armv7l",
     "armv7hl": "armv7l",
+    "armv7hnl": "armv7l",
     "i386": "i686",
     "i486": "i686",
     "i586": "i686",
@@ -35,6 +36,7 @@ _PACKAGE_ARCHITECTURES: Final = {
     "x32": "x32",
     "x86_64_v2": "x86_64",
     "x86_64_v3": "x86_64",
+    "x86_64_v4": "x86_64",
 }
 
 

@@ -101,7 +101,7 @@ def _read_rpm(engine: Engine) -> Packages:
         raise FactError("no package database", f"neither {DPKG_STATUS} nor one of RPM in {' or '.join(FOLDERS)}")
     found = read_rpm_database(engine, path)
     packages = (Package(one.name, one.version, one.architecture, rpm=one.origin) for one in found.packages)
-    return Packages("rpm", path, tuple(packages), found.keys)
+    return Packages("rpm", path, tuple(packages), keys=found.keys)
 
 
 def _read_status(engine: Engine) -> Packages | None:
