@@ -12,12 +12,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_settings import CaSettings
+from diskimage_validator.facts.ca_sources.collect import read_ca_settings
 from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.commands import Commands, read_commands
+from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
 from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
@@ -48,26 +53,34 @@ class Facts:
     os: OsRelease | Unreadable
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
+    apt_indices: AptIndices | Unreadable
     commands: Commands | Unreadable
     libraries: Libraries | Unreadable
     python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
     ca_stores: CaStores | Unreadable
+    ca_settings: CaSettings | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    containers: Containers | Unreadable
+    endpoints: Endpoints | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
+    "apt_indices": Reader("apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages"))),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
     "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "ca_stores": Reader("the stores of CAs", read_ca_stores),
+    "ca_settings": Reader("settings about CAs", read_ca_settings),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
+    "endpoints": Reader("what the image would contact", read_endpoints),
 }
 """How every field of Facts that comes from the target is read."""
 

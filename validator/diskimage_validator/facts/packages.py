@@ -50,15 +50,15 @@ class Package:
 class Packages:
     """All packages that the manager (``dpkg`` or ``rpm``) knows, installed or not, in its order.
 
-    ``path`` is its database. ``architectures`` are those that dpkg may install: the image's own, then what
-    ``--add-architecture`` added; empty if there was never one added. ``keys`` are the public keys in RPM's database.
+    ``path`` is its database; ``keys`` are the public keys that RPM has in there too; ``architectures`` are those that
+    dpkg may install: the image's own, then what ``--add-architecture`` added; empty if there was never one added.
     """
 
     manager: str
     path: str
     all: tuple[Package, ...]
-    architectures: tuple[str, ...] = ()
     keys: tuple[RpmKey, ...] = ()
+    architectures: tuple[str, ...] = ()
 
     def named(self, name: str) -> list[Package]:
         """Return the packages called ``name``: several under multi-arch, installed ones first."""
@@ -109,7 +109,7 @@ def _read_status(engine: Engine) -> Packages | None:
         data = engine.read(DPKG_STATUS)
     except EntryNotFoundError:
         return None
-    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS), _architectures(engine))
+    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS), architectures=_architectures(engine))
 
 
 def _architectures(engine: Engine) -> tuple[str, ...]:
