@@ -21,6 +21,7 @@ from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.file_modes import FileModes, read_file_modes
 from diskimage_validator.facts.files import Files, read_files
+from diskimage_validator.facts.growth import Growth, read_growth
 from diskimage_validator.facts.identity import Identity, read_identity
 from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.libraries import Libraries, read_libraries
@@ -63,6 +64,7 @@ class Facts:
     ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    growth: Growth | Unreadable
     identity: Identity | Unreadable
     leftovers: Leftovers | Unreadable
     cloud_init: CloudInit | Unreadable
@@ -84,6 +86,7 @@ FACTS: Final[dict[str, Reader]] = {
     "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
     "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
     "leftovers": Reader("leftovers", read_leftovers),
     "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
