@@ -12,13 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_settings import CaSettings
+from diskimage_validator.facts.ca_sources.collect import read_ca_settings
 from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
 from diskimage_validator.facts.commands import Commands, read_commands
+from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
 from diskimage_validator.facts.file_modes import FileModes, read_file_modes
 from diskimage_validator.facts.files import Files, read_files
 from diskimage_validator.facts.growth import Growth, read_growth
@@ -57,14 +62,18 @@ class Facts:
     os: OsRelease | Unreadable
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
+    apt_indices: AptIndices | Unreadable
     commands: Commands | Unreadable
     libraries: Libraries | Unreadable
     python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
     ca_stores: CaStores | Unreadable
+    ca_settings: CaSettings | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
     growth: Growth | Unreadable
+    containers: Containers | Unreadable
+    endpoints: Endpoints | Unreadable
     identity: Identity | Unreadable
     leftovers: Leftovers | Unreadable
     cloud_init: CloudInit | Unreadable
@@ -78,15 +87,19 @@ class Facts:
 FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
+    "apt_indices": Reader("apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages"))),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
     "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "ca_stores": Reader("the stores of CAs", read_ca_stores),
+    "ca_settings": Reader("settings about CAs", read_ca_settings),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
     "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
+    "endpoints": Reader("what the image would contact", read_endpoints),
     "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
     "leftovers": Reader("leftovers", read_leftovers),
     "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
