@@ -50,8 +50,8 @@ def read_chain(path: Path) -> tuple[bytes, ...]:
 def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
     """Return the DER form of the certificates in PEM text, the server's first.
 
-    Text between them, such as ``openssl s_client -showcerts`` prints, and repetitions are passed over. What is wrong
-    becomes a UsageError whose message begins with ``name``.
+    Text between them, such as ``openssl s_client -showcerts`` prints, and repetitions are passed over. Raises
+    UsageError with a message that begins with ``name``.
     """
     parsed = parse_certificates(data)
     if holds_private_key(data):

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.ca_collect import read_ca_stores
@@ -52,6 +53,7 @@ class Facts:
     os: OsRelease | Unreadable
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
+    apt_indices: AptIndices | Unreadable
     commands: Commands | Unreadable
     libraries: Libraries | Unreadable
     python: PythonPackages | Unreadable
@@ -67,6 +69,7 @@ class Facts:
 FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
+    "apt_indices": Reader("apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages"))),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
