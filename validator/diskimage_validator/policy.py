@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +15,7 @@ from diskimage_validator.policy_files import read_cas, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_merge import anchor_files, merge
 from diskimage_validator.policy_model import Policy, Rules, TrustedCa
+from diskimage_validator.rules.certificates import TrustedSource
 
 MAX_DEPTH: Final = 8
 """Policies in a row that extend each other."""
@@ -55,7 +56,7 @@ def load_policy(name_or_path: str, *, ca_files: Iterable[str | Path] = ()) -> Po
     """
     policy = _policy(_find(name_or_path, Path()))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
-    return Policy(policy.rules, _unique([*policy.trusted, *given]))
+    return replace(policy, trusted=_unique([*policy.trusted, *given]))
 
 
 def parse_policy(text: str, name: str, folder: Path) -> Policy:
@@ -86,9 +87,8 @@ def _policy(source: Source) -> Policy:
         rules = Rules.model_validate(merged)
     except ValidationError as error:  # each part is sound, the whole is not
         raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
-    return Policy(
-        rules, _unique(ca for entry in rules.certificates.trusted for ca in _trusted(entry.sha256, entry.file))
-    )
+    certificates = rules.certificates
+    return Policy(rules, _resolve_cas(certificates.trusted), _resolve_cas(certificates.distrusted or []))
 
 
 def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -134,20 +134,28 @@ def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
 def _bad_files(document: Document, source: Source) -> list[Problem]:
     """Read the CA files that the document names; what is wrong with the *form* of an entry is the model's business."""
     certificates = document.data.get("certificates")
-    entries = certificates.get("trusted") if isinstance(certificates, dict) else None
     problems = []
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict) and isinstance(file := entry.get("file"), str) and file:
-            path = ("certificates", "trusted", index, "file")
-            try:
-                read_cas(source.folder / file, file)
-            except UsageError as error:
-                problems.append(Problem(document.line(path), path, error.message))
+    for key in ("trusted", "distrusted") if isinstance(certificates, dict) else ():
+        entries = certificates.get(key)
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            if isinstance(entry, dict) and isinstance(file := entry.get("file"), str) and file:
+                path = ("certificates", key, index, "file")
+                try:
+                    read_cas(source.folder / file, file)
+                except UsageError as error:
+                    problems.append(Problem(document.line(path), path, error.message))
     return problems
 
 
-def _trusted(sha256: str | None, file: str | None) -> list[TrustedCa]:
-    return [TrustedCa(sha256, "", "policy")] if sha256 else read_cas(Path(str(file)), str(file))
+def _resolve_cas(entries: Iterable[TrustedSource]) -> tuple[TrustedCa, ...]:
+    """Return the CAs that entries of a policy name by digest or by file."""
+    found: list[TrustedCa] = []
+    for entry in entries:
+        if entry.sha256:
+            found.append(TrustedCa(entry.sha256, "", "policy"))
+        else:
+            found += read_cas(Path(str(entry.file)), str(entry.file))
+    return _unique(found)
 
 
 def _unique(cas: Iterable[TrustedCa]) -> tuple[TrustedCa, ...]:

@@ -62,7 +62,7 @@ class Rules(Model):
 
 @dataclass(frozen=True)
 class TrustedCa:
-    """A CA that the target has to trust.
+    """A CA that the target has to trust, or must not trust.
 
     ``sha256``: of the certificate's DER form, lower-case hex; ``subject``: RFC 4514, empty if only the digest is known;
     ``source``: where it was asked for.
@@ -78,10 +78,11 @@ class TrustedCa:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy that is ready for use: its rules and the CAs they and the command line name."""
+    """A policy that is ready for use: its rules and the CAs they and the command line name, resolved from files."""
 
     rules: Rules
     trusted: tuple[TrustedCa, ...] = ()
+    distrusted: tuple[TrustedCa, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,7 +92,9 @@ class Policy:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: certificates by digest, not by file name."""
-        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted"}})
+        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted", "distrusted"}})
         rules["certificates"]["trusted"] = sorted({ca.sha256 for ca in self.trusted})
+        if self.rules.certificates.distrusted is not None:
+            rules["certificates"]["distrusted"] = sorted({ca.sha256 for ca in self.distrusted})
         canonical = json.dumps(rules, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
