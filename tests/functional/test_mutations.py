@@ -6,16 +6,14 @@ database that rpm itself wrote, takes the defects that are about RPM systems or 
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from diskimage_validator.certificates import parse_certificates
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.facts import collect
-from diskimage_validator.model import Report
-from diskimage_validator.policy_model import Policy
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import BuiltImage
 from tests.mutations import MUTATIONS, suite_policy
@@ -26,33 +24,40 @@ FOUND: dict[str, list[str]] = {}
 """Family of the tree to the ids of the defects that were found."""
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A sound tree, and the CA that it trusts."""
+
+    family: str
+    engine: Engine
+    authority: Path
+
+
 @pytest.fixture(scope="module")
-def deb_tree(node_image: BuiltImage) -> Iterator[Engine]:
+def deb(node_image: BuiltImage) -> Iterator[Subject]:
     with open_target(str(node_image.path)) as engine:
-        yield Remembered(engine)
+        yield Subject("deb", Remembered(engine), node_image.authority)
 
 
-@pytest.fixture(scope="module")
-def deb_policy(node_image: BuiltImage) -> Policy:
-    return suite_policy("deb", [node_image.authority])
+def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
+    """Put the defect into the tree and return what the verdict misses or has too much."""
+    draft = Draft(subject.engine)
+    mutation.change(draft)
+    policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
+    commands = policy.rules.commands.names
+    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands)))
+    if not found:
+        FOUND.setdefault(subject.family, []).append(mutation.id)
+    return found
 
 
-def verdict(engine: Engine, policy: Policy) -> Report:
-    commands = {name for names in policy.rules.commands.required for name in names}
-    return run_checks(policy, collect(engine, commands=commands))
+NOTHING = Mutation("nothing", "both", lambda draft: None, frozenset())
 
 
-def test_the_real_image_has_no_finding(deb_tree: Engine, deb_policy: Policy) -> None:
-    nothing = Mutation("nothing", "deb", lambda draft: None, frozenset())
-    assert unexpected(nothing, verdict(Draft(deb_tree), deb_policy)) == []
+def test_the_real_image_has_no_finding(deb: Subject, tmp_path: Path) -> None:
+    assert wrong(deb, NOTHING, tmp_path) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS["deb"], ids=lambda mutation: mutation.id)
-def test_a_defect_in_the_real_image_is_found(
-    mutation: Mutation, deb_tree: Engine, node_image: BuiltImage
-) -> None:
-    draft = Draft(deb_tree)
-    mutation.change(draft)
-    policy = suite_policy("deb", [node_image.authority], mutation.rules)
-    assert unexpected(mutation, verdict(draft, policy)) == []
-    FOUND.setdefault("deb", []).append(mutation.id)
+def test_a_defect_in_the_real_image_is_found(mutation: Mutation, deb: Subject, tmp_path: Path) -> None:
+    assert wrong(deb, mutation, tmp_path) == []

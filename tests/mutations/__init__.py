@@ -1,7 +1,7 @@
 """Defects, one module per domain.
 
-Each module has ``RULES``, sections of a policy that sound trees satisfy, and ``MUTATIONS``. A domain whose rules differ by
-family of the tree has ``RULES_DEB`` and ``RULES_RPM`` as well.
+Each module has ``RULES``, sections of a policy that sound trees satisfy, and ``MUTATIONS``. A domain whose rules differ
+by family of the tree has ``RULES_DEB`` and ``RULES_RPM`` as well.
 """
 
 import importlib

@@ -4,9 +4,8 @@ from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Question
 from diskimage_validator.engines.base import Disk
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Status
 from diskimage_validator.policy_model import Policy
-from diskimage_validator.runner import NOT_ASKED
 from tests.support import pki
 from tests.support.memory_engine import Entry, MemoryEngine
 

@@ -1,6 +1,5 @@
 """A small, sound Debian image as a tree for MemoryEngine. Tests take a copy and break it."""
 
-import struct
 from functools import cache
 
 from cryptography import x509
@@ -10,6 +9,7 @@ from diskimage_validator.engines.base import Disk, Filesystem
 from diskimage_validator.name_hash import subject_hash
 from diskimage_validator.policy_model import Policy, Rules
 from tests.support import pki
+from tests.support.elf_files import make_elf
 from tests.support.memory_engine import Entry, File, Link
 
 OS_RELEASE = """\
@@ -34,9 +34,8 @@ PACKAGES = {
 
 
 def elf(machine: int = 62, bits: int = 64, order: str = "<") -> bytes:
-    """Return an ELF header of 64 bytes."""
-    ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
-    return (ident + struct.pack(f"{order}HH", 3, machine)).ljust(64, b"\0")
+    """Return a static ELF program."""
+    return make_elf(machine=machine, bits=bits, order=order)
 
 
 def program(content: bytes | None = None, mode: int = 0o755) -> File:

@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from diskimage_validator.facts import packages as module
 from diskimage_validator.facts.base import FactError
@@ -37,7 +39,7 @@ def test_only_the_third_word_installed_counts(words: str) -> None:
     found = read({STATUS: stanza("jq") + "\n" + stanza("skopeo", status=words)})
     assert [package.name for package in found.installed] == ["jq"]
     (skopeo,) = found.named("skopeo")
-    assert (skopeo.flag, skopeo.state) == tuple(words.split()[1:])
+    assert (skopeo.selection, skopeo.flag, skopeo.state) == tuple(words.split())
 
 
 def test_one_name_may_be_installed_for_several_architectures() -> None:
@@ -47,7 +49,7 @@ def test_one_name_may_be_installed_for_several_architectures() -> None:
 
 @pytest.mark.skipif(not shutil.which("dpkg-query"), reason="dpkg-query is the judge")
 def test_this_host_reads_as_dpkg_query_says() -> None:
-    form = "${Package}|${Version}|${Architecture}|${db:Status-Status}|${db:Status-Eflag}\n"
+    form = "${Package}|${Version}|${Architecture}|${db:Status-Status}|${db:Status-Eflag}|${db:Status-Want}\n"
     told = subprocess.run(["dpkg-query", "-W", "-f", form], capture_output=True, text=True, check=True).stdout
     found = parse_status(Path(STATUS).read_bytes(), STATUS)
     assert sorted(found, key=str) == sorted((Package(*line.split("|")) for line in told.splitlines()), key=str)
@@ -130,3 +132,28 @@ def test_an_rpm_system_with_dpkg_on_it_is_still_an_rpm_system() -> None:
 
 def test_a_debian_system_with_rpm_on_it_is_still_a_debian_system() -> None:
     assert read({STATUS: status(PACKAGES), "/var/lib/rpm/rpmdb.sqlite": b"x"}).manager == "dpkg"
+
+
+def test_added_architectures_are_read() -> None:
+    tree: dict[str, Entry] = {STATUS: stanza("jq"), "/var/lib/dpkg/arch": "amd64\ni386\n"}
+    assert read(tree).architectures == ("amd64", "i386")
+
+
+@given(
+    st.lists(st.sampled_from(["Package: a", "Version: 1", "Status: install ok installed", " x", "", "y"]), max_size=12)
+)
+def test_any_order_of_lines_is_packages_or_an_error(lines: list[str]) -> None:
+    try:
+        assert len(parse_status("\n".join(lines).encode(), STATUS)) <= len(lines)
+    except FactError as error:
+        assert error.message  # noqa: PT017
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=300, deadline=None)
+def test_noise_is_an_error_and_nothing_else(noise: bytes) -> None:
+    for data in (noise, stanza("jq").encode() + noise):
+        try:
+            parse_status(data, STATUS)
+        except FactError as error:
+            assert error.message  # noqa: PT017

@@ -12,9 +12,13 @@ TALKERS = {"cli", "cli_console", "__main__"}
 PURE = {
     "certificates",
     "der",
+    "endpoints",
     "errors",
     "model",
     "name_hash",
+    "path_faults",
+    "path_search",
+    "path_validation",
     "pem",
     "policy_lines",
     "policy_model",
@@ -22,6 +26,8 @@ PURE = {
     "relations",
     "rules",
     "sizes",
+    "tooling",
+    "versions",
 }
 """Modules at the top that anything may import, because they import nothing but each other."""
 

@@ -1,7 +1,7 @@
 """From a YAML file, or the name of a shipped policy, to a Policy. All errors at once, each with its path and line."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from diskimage_validator.endpoints import Address, Endpoint
 from diskimage_validator.errors import PolicyError, UsageError
 from diskimage_validator.policy_document import read_document
-from diskimage_validator.policy_files import read_cas, read_file
+from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_merge import anchor_files, merge
 from diskimage_validator.policy_model import Policy, Rules, TrustedCa
@@ -47,16 +48,18 @@ def shipped_text(name: str) -> str:
     return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def load_policy(name_or_path: str, *, ca_files: Iterable[str | Path] = ()) -> Policy:
+def load_policy(
+    name_or_path: str, *, ca_files: Iterable[str | Path] = (), endpoints: Iterable[Endpoint] = ()
+) -> Policy:
     """Return the policy of a shipped name (``container-node``) or of a YAML file, with all that it extends.
 
     ``ca_files`` are certificate files (PEM or DER) on this host; their CAs are asked for in addition to the policy's.
-    A shipped name wins over a file of that name in the current folder. Raises UsageError if there is no such policy
-    or file, PolicyError with all problems of the policy's text.
+    So are ``endpoints``. A shipped name wins over a file of that name in the current folder. Raises UsageError if there
+    is no such policy or file, PolicyError with all problems of the policy's text.
     """
     policy = _policy(_find(name_or_path, Path()))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
-    return replace(policy, trusted=_unique([*policy.trusted, *given]))
+    return replace(policy, trusted=_unique([*policy.trusted, *given]), endpoints=(*policy.endpoints, *endpoints))
 
 
 def parse_policy(text: str, name: str, folder: Path) -> Policy:
@@ -88,7 +91,12 @@ def _policy(source: Source) -> Policy:
     except ValidationError as error:  # each part is sound, the whole is not
         raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
     certificates = rules.certificates
-    return Policy(rules, _resolve_cas(certificates.trusted), _resolve_cas(certificates.distrusted or []))
+    endpoints = tuple(
+        read_endpoint(Address(entry.name, entry.port), entry.chain, entry.consumers, strict=entry.strict)
+        for entry in certificates.endpoints
+    )
+    distrusted = _resolve_cas(certificates.distrusted or [])
+    return Policy(rules, _resolve_cas(certificates.trusted), endpoints, distrusted)
 
 
 def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -132,19 +140,26 @@ def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
 
 
 def _bad_files(document: Document, source: Source) -> list[Problem]:
-    """Read the CA files that the document names; what is wrong with the *form* of an entry is the model's business."""
+    """Read the files that the document names; what is wrong with the *form* of an entry is the model's business."""
+    return [
+        *_bad_entries(document, source, "trusted", "file", read_cas),
+        *_bad_entries(document, source, "distrusted", "file", read_cas),
+        *_bad_entries(document, source, "endpoints", "chain", lambda path, _: read_chain(path)),
+    ]
+
+
+def _bad_entries(
+    document: Document, source: Source, section: str, key: str, read: Callable[[Path, str], object]
+) -> Iterator[Problem]:
     certificates = document.data.get("certificates")
-    problems = []
-    for key in ("trusted", "distrusted") if isinstance(certificates, dict) else ():
-        entries = certificates.get(key)
-        for index, entry in enumerate(entries if isinstance(entries, list) else []):
-            if isinstance(entry, dict) and isinstance(file := entry.get("file"), str) and file:
-                path = ("certificates", key, index, "file")
-                try:
-                    read_cas(source.folder / file, file)
-                except UsageError as error:
-                    problems.append(Problem(document.line(path), path, error.message))
-    return problems
+    entries = certificates.get(section) if isinstance(certificates, dict) else None
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and isinstance(file := entry.get(key), str) and file:
+            path = ("certificates", section, index, key)
+            try:
+                read(source.folder / file, file)
+            except UsageError as error:
+                yield Problem(document.line(path), path, error.message)
 
 
 def _resolve_cas(entries: Iterable[TrustedSource]) -> tuple[TrustedCa, ...]:

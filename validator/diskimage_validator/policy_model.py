@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from diskimage_validator.endpoints import Endpoint
 from diskimage_validator.rules.access import AccessRules
 from diskimage_validator.rules.air_gap import AirGapRules
 from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField
@@ -78,10 +79,11 @@ class TrustedCa:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy that is ready for use: its rules and the CAs they and the command line name, resolved from files."""
+    """A policy that is ready for use: its rules and the CAs and endpoints that they and the command line name."""
 
     rules: Rules
     trusted: tuple[TrustedCa, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
     distrusted: tuple[TrustedCa, ...] = ()
 
     @property
@@ -92,8 +94,10 @@ class Policy:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: certificates by digest, not by file name."""
-        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted", "distrusted"}})
+        resolved = {"trusted", "distrusted", "endpoints"}
+        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": resolved})
         rules["certificates"]["trusted"] = sorted({ca.sha256 for ca in self.trusted})
+        rules["certificates"]["endpoints"] = sorted(endpoint.identity for endpoint in self.endpoints)
         if self.rules.certificates.distrusted is not None:
             rules["certificates"]["distrusted"] = sorted({ca.sha256 for ca in self.distrusted})
         canonical = json.dumps(rules, sort_keys=True, separators=(",", ":"))

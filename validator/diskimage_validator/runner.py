@@ -11,13 +11,12 @@ from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.waivers import apply_waivers
 
 DISTRIBUTION: Final = "airgap-image-factory"
-NOT_ASKED: Final = "the policy does not ask for it"
 
 Progress = Callable[[str], None]
 
@@ -60,9 +59,8 @@ def inspect(
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)
-        commands = {name for names in policy.rules.commands.required for name in names}
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, only=needs, progress=progress)
+        return collect(opened, commands=policy.rules.commands.names, only=needs, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

@@ -14,10 +14,12 @@ from diskimage_validator.checks import (
     ca_private_keys,
     ca_quality,
     ca_trusted,
+    commands_forbidden,
     commands_required,
     disk,
     operating_system,
     packages_required,
+    python_packages,
 )
 from diskimage_validator.checks.base import Check
 
@@ -35,7 +37,9 @@ CHECKS: Final[dict[str, Check]] = {
             operating_system,
             architecture,
             packages_required,
+            python_packages,
             commands_required,
+            commands_forbidden,
             ca_trusted,
             ca_anchors,
             ca_consumers,

@@ -13,6 +13,8 @@ bundle alone is the classic "it works with curl and fails in Python". ``certific
 - ``nss``: databases ``cert9.db``;
 - ``docker``, ``containers``, ``buildkit``: CAs for single registries in ``certs.d`` and ``buildkitd.toml``.
 
+Where a CA is neither in the generated bundle nor in another store that is generated with it, ca-trusted says so once.
+
 Left out, all are asked that are in the image, but for the CAs of single registries and for NSS databases without a CA.
 One that is listed has to be there.
 
@@ -76,9 +78,13 @@ def _check_store(store: CaStore, stores: CaStores, cas: tuple[TrustedCa, ...]) -
         message = f"reads the system's bundle {system.path}" + ("" if has_all else ": see ca-trusted")
         yield Finding(str(store), status, message, path=store.path)
         return
-    findings = [finding for ca in cas if (finding := _check_ca(ca, store, stores))]
+    lacking = [ca for ca in cas if _lacks_with_bundle(ca, store, stores)]
+    findings = [finding for ca in cas if ca not in lacking and (finding := _check_ca(ca, store, stores))]
     yield from findings
-    if store.unreadable and not findings:
+    if lacking and not findings and not store.unreadable:
+        message = "generated like the system's bundle, which lacks a CA, too: see ca-trusted"
+        yield Finding(str(store), Status.SKIP, message, path=store.path)
+    elif store.unreadable and not findings:
         yield Finding(
             str(store), Status.ERROR, store.unreadable, "the CAs in this store", "unreadable", path=store.path
         )
@@ -87,6 +93,15 @@ def _check_store(store: CaStore, stores: CaStores, cas: tuple[TrustedCa, ...]) -
     elif not findings:
         message = f"has all CAs that are asked for; certificates: {len(store.certificates)}"
         yield Finding(str(store), Status.PASS, message, path=store.path)
+
+
+def _lacks_with_bundle(ca: TrustedCa, store: CaStore, stores: CaStores) -> bool:
+    """Whether the CA was never baked, or never generated into anything: one defect, which ca-trusted tells."""
+    system = stores.system
+    if not store.command or system is None or system.unreadable or ca.sha256 in system.certificates:
+        return False
+    held = (*store.certificates, *store.distrusted, *store.unknown, *store.unlinked)
+    return store.consumer != SYSTEM and ca.sha256 not in held
 
 
 def _check_ca(ca: TrustedCa, store: CaStore, stores: CaStores) -> Finding | None:

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 import click
 
+from diskimage_validator.cli.chain import fetch_chain_command
 from diskimage_validator.cli.diff import diff_command
 from diskimage_validator.cli.explain import explain_command
 from diskimage_validator.cli.files import cat_command, find_command, ls_command
@@ -44,6 +45,7 @@ for command in (
     ls_command,
     cat_command,
     find_command,
+    fetch_chain_command,
     explain_command,
     policy_group,
     doctor_command,

@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from diskimage_validator import facts as facts_module
+from diskimage_validator.chain_fetch import fetch_chain
 from diskimage_validator.cli.options import engine_option, image_format_option, output_option
 from diskimage_validator.cli_console import Progress, output
+from diskimage_validator.endpoints import Endpoint, parse_address
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.policy import load_policy
+from diskimage_validator.policy_files import read_endpoint
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.reports import WRITERS
 from diskimage_validator.reports.text_report import write_verdict
@@ -24,6 +27,13 @@ from diskimage_validator.runner import run_checks, validate
 @click.option("--policy", "policy_name", required=True, metavar="NAME|FILE", help="Shipped policy, or a YAML file.")
 @click.option(
     "--ca", "cas", multiple=True, metavar="FILE", help="A CA that has to be trusted (PEM or DER); repeatable."
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="NAME[:PORT][=CHAIN.pem]",
+    help="An endpoint that has to be trusted, and what it presents; without a file that is fetched now; repeatable.",
 )
 @engine_option
 @image_format_option
@@ -43,6 +53,7 @@ def validate_command(
     target: str | None,
     policy_name: str,
     cas: Sequence[str],
+    endpoints: Sequence[str],
     engine: str,
     image_format: str | None,
     facts_file: str | None,
@@ -56,7 +67,7 @@ def validate_command(
     if (target is None) == (facts_file is None):
         raise UsageError("name either a TARGET or --facts FILE", "diskimage-validator validate --help")
     further = [_report_option(text) for text in reports]
-    policy = load_policy(policy_name, ca_files=cas)
+    policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
     if facts_file is not None:
         report = run_checks(policy, _load_facts(facts_file))
     else:
@@ -71,6 +82,14 @@ def validate_command(
 def _validate(target: str, policy: Policy, engine: str, image_format: str | None, *, quiet: bool) -> Report:
     with Progress(quiet=quiet) as progress:
         return validate(target, policy, engine=engine, image_format=image_format, progress=progress)
+
+
+def _endpoint_option(text: str) -> Endpoint:
+    name, given, chain = text.partition("=")
+    address = parse_address(name)
+    if given:
+        return read_endpoint(address, chain)
+    return Endpoint(address, fetch_chain(address), source="fetched now")
 
 
 def _report_option(text: str) -> tuple[str, str]:

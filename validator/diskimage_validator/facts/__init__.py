@@ -18,8 +18,10 @@ from diskimage_validator.facts.ca_collect import read_ca_stores
 from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
@@ -47,6 +49,8 @@ class Facts:
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
     commands: Commands | Unreadable
+    libraries: Libraries | Unreadable
+    python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
     ca_stores: CaStores | Unreadable
     disk: DiskFacts | Unreadable | None
@@ -58,6 +62,8 @@ FACTS: Final[dict[str, Reader]] = {
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
+    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
+    "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "ca_stores": Reader("the stores of CAs", read_ca_stores),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),

@@ -35,18 +35,23 @@ _DPKG_ARCHITECTURES: Final = {
 
 @dataclass(frozen=True)
 class Header:
-    """``kind`` is ``elf``, ``script`` or ``other``; ``machine`` (as uname -m) for ELF, ``interpreter`` for scripts."""
+    """``kind`` is ``elf``, ``script`` or ``other``; ``machine`` (as uname -m) for ELF.
+
+    ``interpreter`` and ``argument``, the rest of the line, are for scripts.
+    """
 
     kind: str
     machine: str = ""
     interpreter: str = ""
+    argument: str = ""
 
 
 def parse_header(data: bytes) -> Header:
     """Return what the first ``HEADER_SIZE`` bytes of a file, or fewer, say. Never raises."""
     if data.startswith(b"#!"):
-        words = data[2:].split(b"\n", 1)[0].split(None, 1)
-        return Header("script", interpreter=decode(words[0]) if words else "")
+        words = [decode(word) for word in data[2:].split(b"\n", 1)[0].split(None, 1)]
+        interpreter, argument = (*words, "", "")[:2]
+        return Header("script", interpreter=interpreter, argument=argument.strip())
     if data.startswith(b"\x7fELF") and len(data) >= 20:
         bits = {1: 32, 2: 64}.get(data[4], 0)
         order = {1: "<", 2: ">"}.get(data[5], "<")

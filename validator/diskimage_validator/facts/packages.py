@@ -13,6 +13,7 @@ from diskimage_validator.facts.base import FactError
 from diskimage_validator.printable import decode
 
 DPKG_STATUS: Final = "/var/lib/dpkg/status"
+DPKG_ARCHITECTURES: Final = "/var/lib/dpkg/arch"
 DPKG_STATUS_FOLDER: Final = "/var/lib/dpkg/status.d"
 RPM_FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 RPM_FILES: Final = ("rpmdb.sqlite", "Packages.db", "Packages")
@@ -27,8 +28,8 @@ _MAX_LINE: Final = 4096
 class Package:
     """One package that the package manager knows.
 
-    ``state`` is the third word of dpkg's Status: ``installed``, ``config-files``, ``half-installed``, ...; ``flag`` is
-    the second: ``ok`` or ``reinstreq``.
+    The words of dpkg's Status: ``selection`` is what was wanted (``install``, ``hold``, ``deinstall``, ``purge``),
+    ``flag`` is ``ok`` or ``reinstreq``, ``state`` is ``installed``, ``config-files``, ``half-installed``, ...
     """
 
     name: str
@@ -36,6 +37,7 @@ class Package:
     architecture: str
     state: str = INSTALLED
     flag: str = "ok"
+    selection: str = "install"
 
     @property
     def is_installed(self) -> bool:
@@ -45,11 +47,16 @@ class Package:
 
 @dataclass(frozen=True)
 class Packages:
-    """All packages that the manager (``dpkg``) knows, installed or not, in its order. ``path`` is its database."""
+    """All packages that the manager (``dpkg``) knows, installed or not, in its order. ``path`` is its database.
+
+    ``architectures`` are those that dpkg may install: the image's own, then what ``--add-architecture`` added; empty if
+    there was never one added.
+    """
 
     manager: str
     path: str
     all: tuple[Package, ...]
+    architectures: tuple[str, ...] = ()
 
     def named(self, name: str) -> list[Package]:
         """Return the packages called ``name``: several under multi-arch, installed ones first."""
@@ -87,7 +94,15 @@ def _read_status(engine: Engine) -> Packages | None:
         data = engine.read(DPKG_STATUS)
     except EntryNotFoundError:
         return None
-    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS))
+    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS), _architectures(engine))
+
+
+def _architectures(engine: Engine) -> tuple[str, ...]:
+    try:
+        text = decode(engine.read(DPKG_ARCHITECTURES, limit=4096))
+    except EntryNotFoundError:
+        return ()
+    return tuple(text.split())
 
 
 def _read_status_folder(engine: Engine) -> Packages | None:
@@ -141,8 +156,8 @@ def _package(paragraph: Deb822, path: str, needs_status: bool) -> Package:
     status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
     if not name or len(status) != 3:
         raise FactError(f"{path} has a package without name or status: '{name}'", "the file is damaged or cut off")
-    _, flag, state = status
+    selection, flag, state = status
     version = paragraph.get("Version", "")
     if state == INSTALLED and not version:
         raise FactError(f"{path} has no version for the installed package '{name}'", "the file is damaged or cut off")
-    return Package(name, version, paragraph.get("Architecture", ""), state, flag)
+    return Package(name, version, paragraph.get("Architecture", ""), state, flag, selection)

@@ -10,7 +10,7 @@ from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.printable import clean_path
 
-MAX_ENTRIES: Final = 3_000_000
+MAX_ENTRIES: Final = 1_000_000
 Progress = Callable[[str], None]
 
 

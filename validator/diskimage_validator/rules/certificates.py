@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.rules.base import Model, NonEmpty, Sha256Field
+from diskimage_validator.rules.endpoints import EndpointRule
 
 Consumer = Literal[
     "openssl",
@@ -59,6 +60,11 @@ class CertificateRules(Model):
 
     trusted: list[TrustedSource] = []
     anchors: bool = True
+    """Whether locally added anchors have to be in order."""
+    endpoints: list[EndpointRule] = []
+    """Chains that have to be trusted."""
+    settings: bool = False
+    """Whether what points programs to other CAs, or switches verification off, has to be in order."""
     consumers: list[Consumer] | None = None
     """Who has to know the CAs, too: all that are in the image if left out, but those of single registries."""
     quality: QualityRules | None = None
