@@ -2,8 +2,12 @@
 
 import configparser
 from collections.abc import Iterator
+from typing import Final
 
 from diskimage_validator.facts.formats.base import Malformed, Setting
+
+MAX_SIZE: Final = 64 * 1024
+"""configparser needs quadratic time to list all errors of a file."""
 
 
 class _Key(str):
@@ -30,6 +34,8 @@ class _Parser(configparser.RawConfigParser):
 
 def parse_python_ini(text: str) -> list[Setting]:
     """Return the settings, keys in lower case. Raises Malformed for what configparser refuses."""
+    if len(text) > MAX_SIZE:
+        raise Malformed(0, f"more than {MAX_SIZE // 1024} KiB")
     parser = _Parser()
     try:
         parser.read_file(parser.lines(text))
