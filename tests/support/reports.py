@@ -19,6 +19,8 @@ RULES = images.rules(
     commands={"required": ["docker | podman", "skopeo", "jq"]},
     disk={"max_virtual_size": "10 GiB", "partition_table": ["mbr", "gpt"]},
 )
+SHOWN = {"os", "architecture", "packages-required", "commands-required", "ca-trusted", "ca-anchors", "disk"}
+"""So that the golden files do not change with every check that is added."""
 CA_DIGEST = "c0ffee" + "0" * 58
 HOSTILE = '\x1b[2J\x00\u202e<b>&"]]>\udcff\ufffe</script>{{7*7}}'
 WAIVERS = (
@@ -32,7 +34,9 @@ def report_on(tree: dict[str, Entry], trusted: tuple[TrustedCa, ...] = ()) -> Re
     """Return what the checks say about ``tree``, with everything that changes from day to day held still."""
     facts = facts_of(tree, disk=images.disk())
     report = run_checks(Policy(RULES, trusted), facts, now=pki.NOW)
-    return replace(report, duration=1.25, tool_version="1.2.3", policy_digest="d" * 64, notes=("no KVM: slow",))
+    results = tuple(result for result in report.results if result.check in SHOWN)
+    report = replace(report, results=results, policy_digest="d" * 64, notes=("no KVM: slow",))
+    return replace(report, duration=1.25, tool_version="1.2.3")
 
 
 def sound(tree: dict[str, Entry]) -> Report:

@@ -6,11 +6,11 @@ import pytest
 
 from diskimage_validator.errors import TargetError
 from diskimage_validator.facts import commands as module
-from diskimage_validator.facts.architecture import read_architecture
+from diskimage_validator.facts.architecture import Evidence, read_architecture
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import Program, read_commands
-from diskimage_validator.facts.elf import HEADER_SIZE, Header, dpkg_machine, parse_header
-from diskimage_validator.facts.packages import Packages, parse_status
+from diskimage_validator.facts.elf import HEADER_SIZE, Header, package_machine, parse_header
+from diskimage_validator.facts.packages import Package, Packages, parse_status
 from tests.support.images import elf, program, stanza
 from tests.support.memory_engine import Entry, File, Link, MemoryEngine
 
@@ -65,7 +65,7 @@ def test_anything_else_is_neither(data: bytes) -> None:
 
 @pytest.mark.parametrize(("dpkg", "uname"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("riscv64", "riscv64")])
 def test_architectures_of_dpkg_have_the_names_of_uname(dpkg: str, uname: str) -> None:
-    assert dpkg_machine(dpkg) == uname
+    assert package_machine(dpkg) == uname
 
 
 def test_a_program_on_path_is_found() -> None:
@@ -199,6 +199,15 @@ def test_dpkg_and_base_programs_say_what_the_machine_is(tree: dict[str, Entry]) 
         ("/bin/sh -> /usr/bin/dash", "x86_64"),
         ("/sbin/init -> /lib/systemd/systemd", "x86_64"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "machine"), [("x86_64", "x86_64"), ("i686", "i686"), ("armv7hl", "armv7l"), ("s390x", "s390x")]
+)
+def test_rpm_says_what_the_machine_is(architecture: str, machine: str) -> None:
+    packages = (Package("filesystem", "3-1", architecture), Package("rpm", "4-1", "noarch"), Package("jq", "1", "x32"))
+    found = read_architecture(MemoryEngine({}), Packages("rpm", "/var/lib/rpm/Packages", packages))
+    assert found.evidence == (Evidence("package filesystem", machine),)
 
 
 def test_a_package_for_all_machines_says_nothing(tree: dict[str, Entry]) -> None:

@@ -19,9 +19,11 @@ from tests.support.memory_engine import Entry
 from tests.support.reports import CASES, broken, hostile, made, sound, unreadable, waived, written
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+FORMATS = [name for name in WRITERS if name != "sarif"]
+"""SARIF has the checks' explanations in it, which may change; its own tests hold it against its schema."""
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("case", CASES)
 def test_reports_are_as_they_were(case: str, name: str, tree: dict[str, Entry], request: pytest.FixtureRequest) -> None:
     report = CASES[case](tree)
@@ -34,7 +36,7 @@ def test_reports_are_as_they_were(case: str, name: str, tree: dict[str, Entry], 
 
 def test_no_golden_file_is_left_over(tree: dict[str, Entry]) -> None:
     expected = {
-        f"{case}.{make(images.debian()).exit_status()}.{name}" for case, make in CASES.items() for name in WRITERS
+        f"{case}.{make(images.debian()).exit_status()}.{name}" for case, make in CASES.items() for name in FORMATS
     }
     assert {path.name for path in GOLDEN.iterdir() if path.name.split(".")[0] in CASES} == expected
 

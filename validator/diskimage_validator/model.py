@@ -10,6 +10,8 @@ from enum import StrEnum
 from typing import Any
 
 SCHEMA_VERSION = 2
+DISTRIBUTION = "airgap-image-factory"
+"""Name of the distribution on a package index; its version is the tool's."""
 NOT_ASKED = "the policy does not ask for it"
 """Message of the one result of a check that did not run because the policy has no such rule."""
 

@@ -11,6 +11,7 @@ Where clients differ, the habits of ``Client`` count. One habit of OpenSSL is no
 name that a server sends it tries only one, and so may miss a path that is there; a remark says so.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +19,21 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.path_faults import Client, Fault, explain, leaf_faults
 
+_EXTENSIONS: Final = {
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER.dotted_string: "authorityKeyIdentifier",
+    ExtensionOID.BASIC_CONSTRAINTS.dotted_string: "basicConstraints",
+    ExtensionOID.EXTENDED_KEY_USAGE.dotted_string: "extendedKeyUsage",
+    ExtensionOID.KEY_USAGE.dotted_string: "keyUsage",
+    ExtensionOID.NAME_CONSTRAINTS.dotted_string: "nameConstraints",
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string: "subjectAltName",
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER.dotted_string: "subjectKeyIdentifier",
+}
 NAME_CONSTRAINTS: Final = "name constraint"
 """What every refusal of the library for name constraints says, and no other."""
 
@@ -95,7 +105,7 @@ def _verify(
     try:
         return builder.build_server_verifier(subject).verify(leaf, others), ""
     except VerificationError as error:
-        return [], str(error).removeprefix("validation failed: ")
+        return [], _plain(str(error))
     except Exception as error:  # hostile certificates: the library documents no complete list
         return [], f"{type(error).__name__}: {error}"
 
@@ -136,6 +146,13 @@ def _may_key(_: Policy, __: x509.Certificate, found: x509.KeyUsage | None) -> No
 def _may_serve(_: Policy, __: x509.Certificate, found: x509.ExtendedKeyUsage | None) -> None:
     if found and ExtendedKeyUsageOID.SERVER_AUTH not in found:
         raise ValueError("extendedKeyUsage lacks serverAuth")
+
+
+def _plain(text: str) -> str:
+    """Return what the library says without Python's forms of names, and with the names of extensions."""
+    text = text.removeprefix("validation failed: ").removeprefix("candidates exhausted: ")
+    text = re.sub(r" \(encountered processing <Certificate\(subject=<Name\((.*)\)>, \.\.\.\)>\)$", r" (\1)", text)
+    return re.sub(r"^invalid extension: ([\d.]+): ", lambda match: f"{_EXTENSIONS.get(match[1], match[1])}: ", text)
 
 
 def _left_out(leaf: x509.Certificate, address: Address, client: Client) -> list[Fault]:

@@ -12,6 +12,7 @@ from diskimage_validator.rules.air_gap import AirGapRules
 from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField
 from diskimage_validator.rules.certificates import CertificateRules
 from diskimage_validator.rules.containers import ContainerRules
+from diskimage_validator.rules.files import FileRules
 from diskimage_validator.rules.hygiene import HygieneRules
 from diskimage_validator.rules.packages import CommandRules, PackageRules
 from diskimage_validator.rules.provenance import ProvenanceRules
@@ -55,6 +56,7 @@ class Rules(Model):
     boot: BootRules = BootRules()
     access: AccessRules = AccessRules()
     hygiene: HygieneRules = HygieneRules()
+    files: FileRules = FileRules()
     disk: DiskRules = DiskRules()
     provenance: ProvenanceRules = ProvenanceRules()
     severity: dict[str, SeverityField] = {}

@@ -5,8 +5,8 @@ version like any other. What counts is the metadata beside the installed code, w
 manager, pip, or a build. So this check sees what ``packages-required`` cannot.
 
 ``required`` is asked of the system's ``python3``, ``forbidden`` of every environment that is found anywhere: the
-system's interpreters, others such as ``/opt/python``, virtual environments, and folders such as ``/root/.local``. Under
-``environments`` each can be asked by itself, by the path of its interpreter or folder, which may be a pattern. A
+system's interpreters, others such as ``/opt/python``, virtual environments, and folders such as ``/root/.local``.
+Under ``environments`` each can be asked by itself, by the path of its interpreter or folder, which may be a pattern. A
 virtual environment that was made with ``--system-site-packages`` also has what its base has.
 
 .. rubric:: Example

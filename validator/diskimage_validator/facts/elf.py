@@ -22,14 +22,21 @@ _MACHINES: Final = {
     (243, 64, "<"): "riscv64",
     (258, 64, "<"): "loongarch64",
 }
-_DPKG_ARCHITECTURES: Final = {
+_PACKAGE_ARCHITECTURES: Final = {
     "amd64": "x86_64",
     "arm64": "aarch64",
     "armhf": "armv7l",
+    "armv7hl": "armv7l",
+    "armv7hnl": "armv7l",
     "i386": "i686",
+    "i486": "i686",
+    "i586": "i686",
     "loong64": "loongarch64",
     "ppc64el": "ppc64le",
     "x32": "x32",
+    "x86_64_v2": "x86_64",
+    "x86_64_v3": "x86_64",
+    "x86_64_v4": "x86_64",
 }
 
 
@@ -60,6 +67,6 @@ def parse_header(data: bytes) -> Header:
     return Header("other")
 
 
-def dpkg_machine(architecture: str) -> str:
-    """Return the name that uname -m has for an architecture of dpkg; one that we do not know stays as it is."""
-    return _DPKG_ARCHITECTURES.get(architecture, architecture)
+def package_machine(architecture: str) -> str:
+    """Return the name that uname -m has for an architecture of dpkg or rpm; one that we do not know stays as it is."""
+    return _PACKAGE_ARCHITECTURES.get(architecture, architecture)

@@ -49,9 +49,9 @@ class PythonEnvironment:
     """One place that Python runs from.
 
     ``path``: the interpreter of the system (``/usr/bin/python3.11``), else the environment's folder; ``version``: as
-    ``3.11``; ``kind``: ``system``, ``venv``, or ``prefix`` for a folder that has distributions and neither of both,
-    such as ``/root/.local``; ``base``: path of the environment whose distributions it sees too, or empty; ``folders``:
-    where its own are; ``distributions``: in the order of Python's search; ``unreadable``: metadata that says nothing.
+    ``3.11``; ``kind``: ``system``, ``venv``, or ``prefix`` for any other folder with distributions, such as
+    ``/root/.local``; ``base``: path of the environment whose distributions it sees too, or empty; ``folders``: where
+    its own are; ``distributions``: in the order in which Python finds them; ``unreadable``: metadata that says nothing.
     """
 
     path: str
@@ -71,7 +71,7 @@ class PythonPackages:
     aliases: dict[str, str]
 
     def matching(self, pattern: str) -> list[PythonEnvironment]:
-        """Return the environments whose path, or a name of whose interpreter, matches ``pattern`` (fnmatch(3))."""
+        """Return the environments whose path or interpreter is called, or matches, ``pattern`` (fnmatch(3))."""
         paths = {pattern} | {real for name, real in self.aliases.items() if fnmatchcase(name, pattern)}
         return [found for found in self.environments if found.path in paths or fnmatchcase(found.path, pattern)]
 

@@ -1,11 +1,11 @@
 """Rules about TLS endpoints that the image has to trust."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from diskimage_validator.endpoints import SYSTEM, check_name
+from diskimage_validator.endpoints import check_name
 from diskimage_validator.errors import UsageError
 from diskimage_validator.rules.base import Model, NonEmpty
 
@@ -22,6 +22,22 @@ def _host(value: Any) -> str:
 HostField = Annotated[str, BeforeValidator(_host), Field(json_schema_extra={"examples": ["registry.internal"]})]
 
 
+Consumer = Literal[
+    "system",
+    "openssl",
+    "java",
+    "certifi",
+    "pip",
+    "botocore",
+    "httplib2",
+    "nss",
+    "docker",
+    "containers",
+    "buildkit",
+]
+"""Who verifies TLS servers with CAs of its own, see ca-endpoint."""
+
+
 class EndpointRule(Model):
     """An endpoint that has to be trusted.
 
@@ -33,5 +49,5 @@ class EndpointRule(Model):
     name: HostField
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     chain: NonEmpty
-    consumers: Annotated[list[NonEmpty], Field(min_length=1)] = [SYSTEM]
+    consumers: Annotated[list[Consumer], Field(min_length=1)] = ["system"]
     strict: bool = False
