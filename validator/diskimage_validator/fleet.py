@@ -31,8 +31,8 @@ def validate_many(
     """Return the report on every target, or the error that kept it from being read, in the order of ``targets``.
 
     ``jobs`` is how many are read at a time (default: one per processor). ``done`` is called with each target that was
-    read, its facts and its report, in the thread that read it; facts are not kept beyond that, and a ValidatorError that
-    it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be read
+    read, its facts and its report, in the thread that read it; facts are not kept beyond that, and a ValidatorError
+    that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be read
     does not keep the others from being judged.
     """
 

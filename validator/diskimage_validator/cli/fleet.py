@@ -33,12 +33,10 @@ def check_fleet(targets: Sequence[str], destinations: Sequence[Destination]) -> 
                 f"for instance --report {destination.format}=reports/{PLACE}.{destination.format}",
             )
     names: dict[str, str] = {}
-    for target in targets:
+    for index, target in enumerate(targets if further else ()):
         other = names.setdefault(name_of(target), target)
-        if other != target or targets.count(target) > 1:
-            raise UsageError(
-                f"{other} and {target} have the same name, so their reports would too", "validate one apart"
-            )
+        if other != target or target in targets[:index]:
+            raise UsageError(f"{other} and {target} have one name, and so would their reports", "validate one apart")
     check_destinations([summary, *(_of(target, destination) for target in targets for destination in further)])
 
 
