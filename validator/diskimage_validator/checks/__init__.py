@@ -40,6 +40,7 @@ from diskimage_validator.checks import (
     packages_origin,
     packages_required,
     packages_state,
+    provenance,
     python_packages,
     verification,
 )
@@ -94,6 +95,7 @@ CHECKS: Final[dict[str, Check]] = {
             hygiene_logs,
             hygiene_file_modes,
             files,
+            provenance,
         ),
     )
 }
