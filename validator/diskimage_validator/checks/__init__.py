@@ -47,6 +47,7 @@ from diskimage_validator.checks import (
     packages_origin,
     packages_required,
     packages_state,
+    provenance,
     python_packages,
     verification,
 )
@@ -108,6 +109,7 @@ CHECKS: Final[dict[str, Check]] = {
             hygiene_logs,
             hygiene_file_modes,
             files,
+            provenance,
         ),
     )
 }

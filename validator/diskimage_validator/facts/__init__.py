@@ -32,6 +32,7 @@ from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
@@ -82,6 +83,7 @@ class Facts:
     file_modes: FileModes | Unreadable
     secrets: Secrets | Unreadable
     files: Files | Unreadable
+    provenance: Provenance | Unreadable
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -108,6 +110,7 @@ FACTS: Final[dict[str, Reader]] = {
     "file_modes": Reader("file modes", read_file_modes),
     "secrets": Reader("private keys and credentials", read_secrets),
     "files": Reader("files that the policy names", read_files),
+    "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine)),
 }
 """How every field of Facts that comes from the target is read."""
 
