@@ -5,7 +5,7 @@ from functools import cache
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from diskimage_validator.engines.base import Disk, Filesystem
+from diskimage_validator.engines.base import Disk, Filesystem, Partition
 from diskimage_validator.name_hash import subject_hash
 from diskimage_validator.policy_model import Policy, Rules
 from tests.support import pki
@@ -96,8 +96,22 @@ def debian() -> dict[str, Entry]:
 
 
 def disk() -> Disk:
-    root = Filesystem("/dev/sda1", "ext4", "/", "cloudimg-rootfs", "0000-0001", 4 * 1024**3, 3 * 1024**3)
-    return Disk("mbr", 4 * 1024**3, (root,))
+    root = Filesystem(
+        device="/dev/sda1",
+        type="ext4",
+        mountpoint="/",
+        label="cloudimg-rootfs",
+        uuid="0000-0001",
+        size=4 * 1024**3,
+        free=3 * 1024**3,
+        inodes=1000,
+        free_inodes=200,
+        clean=True,
+        block_size=4096,
+        features=("extent", "64bit"),
+    )
+    partition = Partition("/dev/sda1", 1, 1024**2, 4 * 1024**3 - 1024**2, "83")
+    return Disk("mbr", 4 * 1024**3, (root,), (partition,), compat="1.1", compression="zstd")
 
 
 def rules(**sections: object) -> Rules:

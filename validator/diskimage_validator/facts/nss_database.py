@@ -32,6 +32,8 @@ def parse_nss(data: bytes) -> Content:
 
     The file is hostile: it is opened in memory, its schema may run nothing, and the work that it causes is bounded.
     """
+    if not data:  # sqlite3 has no memory for nothing
+        raise FactError("no NSS database: the file is empty")
     try:
         with closing(sqlite3.connect(":memory:")) as database:
             database.deserialize(data)

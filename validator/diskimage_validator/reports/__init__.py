@@ -47,6 +47,7 @@ WRITERS: Final[dict[str, Writer]] = {
     "text": _writer("text_report"),
     "json": _writer("json_report"),
     "junit": _writer("junit_report"),
+    "html": _writer("html_report"),
     "sarif": _writer("sarif_report"),
     "zuul": _writer("zuul_report"),
 }
