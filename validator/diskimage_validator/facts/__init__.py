@@ -26,6 +26,7 @@ from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
 from diskimage_validator.facts.file_modes import FileModes, read_file_modes
 from diskimage_validator.facts.files import Files, read_files
+from diskimage_validator.facts.growth import Growth, read_growth
 from diskimage_validator.facts.identity import Identity, read_identity
 from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.libraries import Libraries, read_libraries
@@ -70,6 +71,7 @@ class Facts:
     ca_settings: CaSettings | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    growth: Growth | Unreadable
     containers: Containers | Unreadable
     endpoints: Endpoints | Unreadable
     identity: Identity | Unreadable
@@ -95,6 +97,7 @@ FACTS: Final[dict[str, Reader]] = {
     "ca_settings": Reader("settings about CAs", read_ca_settings),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
     "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
     "endpoints": Reader("what the image would contact", read_endpoints),
     "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
