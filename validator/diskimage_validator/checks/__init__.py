@@ -4,13 +4,23 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    accounts,
     architecture,
+    authorized_keys,
+    boot,
     ca_anchors,
     ca_trusted,
     commands_required,
+    default_target,
     disk,
     operating_system,
     packages_required,
+    services_absent,
+    services_disabled,
+    services_enabled,
+    services_masked,
+    sshd,
+    sudo,
 )
 from diskimage_validator.checks.base import Check
 
@@ -32,6 +42,16 @@ CHECKS: Final[dict[str, Check]] = {
             ca_trusted,
             ca_anchors,
             disk,
+            boot,
+            default_target,
+            services_enabled,
+            services_disabled,
+            services_masked,
+            services_absent,
+            accounts,
+            sudo,
+            authorized_keys,
+            sshd,
         ),
     )
 }

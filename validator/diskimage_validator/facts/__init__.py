@@ -12,13 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.accounts import Accounts, read_accounts
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.scene import Progress, Reader, Scene
+from diskimage_validator.facts.services import Services, read_services
+from diskimage_validator.facts.ssh import Ssh, read_ssh
+from diskimage_validator.facts.sudo import Sudo, read_sudo
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
@@ -48,6 +53,11 @@ class Facts:
     trust: TrustStore | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    services: Services | Unreadable | None
+    boot: Boot | Unreadable
+    accounts: Accounts | Unreadable
+    sudo: Sudo | Unreadable | None
+    ssh: Ssh | Unreadable | None
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -58,6 +68,11 @@ FACTS: Final[dict[str, Reader]] = {
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "services": Reader("services", lambda scene: read_services(scene.engine)),
+    "boot": Reader("what boots", lambda scene: read_boot(scene.engine)),
+    "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
+    "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
+    "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
 }
 """How every field of Facts that comes from the target is read."""
 
