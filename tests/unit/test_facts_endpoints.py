@@ -550,3 +550,28 @@ def test_passwords_are_flagged_and_not_kept() -> None:
     assert "Geheim" not in repr(found)
     assert all(endpoint.credentials for endpoint in found.endpoints)
     assert len(found.endpoints) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (GIT, '[http "https://u:Geheim@a.internal"]\n sslVerify = off\n'),
+        (PIP, "[global]\ntrusted-host = u:Geheim@a.internal\n"),
+        (
+            DAEMON,
+            '{"insecure-registries": ["u:Geheim@a.internal"], "registry-mirrors": ["https://u:Geheim@a.internal"]}',
+        ),
+        (DAEMON, '{"registry-mirrors": ["https://u:Geheim@a.internal"],}'),
+        (REGISTRIES, 'unqualified-search-registries = ["https://u:Geheim@a.internal"]\n'),
+        (
+            REGISTRIES,
+            '[[registry]]\nprefix = "u:Geheim@a.internal"\nlocation = "u:Geheim@a.internal"\ninsecure = true\n',
+        ),
+        (REGISTRIES, '[[registry]]\nprefix = "u:Geheim@a.internal"\n'),
+        (BUILDKIT, '[registry."u:Geheim@a.internal"]\nhttp = true\nmirrors = ["u:Geheim@b.internal"]\n'),
+        (LIST, "deb https://u:Geheim@a.internal\n"),
+    ],
+)
+def test_passwords_are_kept_nowhere(path: str, text: str) -> None:
+    facts = facts_of({path: text})
+    assert "Geheim" not in repr((facts.endpoints, facts.containers))
