@@ -24,10 +24,12 @@ def ask(
     disk: Disk | None = None,
     commands: tuple[str, ...] = (),
 ) -> list[Finding]:
-    """Run one check by id over ``tree``, at the moment ``pki.NOW``."""
+    """Run one check by id over ``tree``, with the facts that it needs and no others, at the moment ``pki.NOW``."""
     if not CHECKS[check].asked(policy):
         return [Finding(check, Status.SKIP, NOT_ASKED)]
-    question = Question(facts_of(tree, disk=disk, commands=commands), policy, pki.NOW)
+    with MemoryEngine(tree, disk=disk) as engine:
+        facts = collect(engine, commands=commands, only=CHECKS[check].needs)
+    question = Question(facts, policy, pki.NOW)
     return list(CHECKS[check].run(question))
 
 

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.unit.test_facts_apt_indices import LISTS, index
 CHECK = "packages-origin"
 MIRROR = f"{LISTS}/apt.mirror.internal_debian_dists_bookworm_main_binary-amd64_Packages"
 OTHER = f"{LISTS}/apt.example.org_Packages"
+DATABASE = Path(__file__).parents[1] / "data" / "rpmdb"
 KEY = "199e2f91fd431d51"
 
 
@@ -126,3 +128,14 @@ def test_a_damaged_database_could_not_tell(tree: dict[str, Entry]) -> None:
 
 def test_nothing_asked_is_skipped(tree: dict[str, Entry]) -> None:
     assert only(ask(CHECK, tree, images.policy())).status is Status.SKIP
+
+
+def test_a_real_rpm_database_names_vendors_and_keys(tree: dict[str, Entry]) -> None:
+    tree["/usr/lib/os-release"] = "ID=rocky\nVERSION_ID=9.4\n"
+    tree["/var/lib/rpm/rpmdb.sqlite"] = (DATABASE / "rpmdb.sqlite").read_bytes()
+    lines = (DATABASE / "packages.txt").read_text().splitlines()
+    vendors, keys = ({line.split("\t")[column] for line in lines} for column in (3, 5))
+    allowed = origins(tree, vendors=sorted(vendors), keys=sorted(keys))
+    assert [finding.status for finding in allowed] == [Status.PASS, Status.PASS]
+    refused = origins(tree, vendors=["Ours"], keys=[KEY])
+    assert {finding.subject for finding in refused} == vendors | {f"key {key}" for key in keys}

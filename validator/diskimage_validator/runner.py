@@ -69,9 +69,10 @@ def inspect(
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)
+        rules = policy.rules
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        names = policy.rules.commands.names
-        return collect(opened, commands=names, only=needs.union(only or ()), progress=progress)
+        wanted = needs.union(only or ())
+        return collect(opened, commands=rules.commands.names, files=rules.files.paths, only=wanted, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Final
 
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress, launch
-from diskimage_validator.engines.base import Disk, Engine, Filesystem, Stat
+from diskimage_validator.engines.base import Disk, Engine, Filesystem, Partition, Stat
 from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes
 from diskimage_validator.engines.overlay import Overlay
+from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
 from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
 from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError
 from diskimage_validator.image_file import ImageFile
@@ -47,6 +48,8 @@ class GuestfsEngine(Engine):
         self._links: dict[str, str] = {}
         self._mounted: dict[str, str] = {}
         self._handle: Any = None
+        self._image = image
+        self._superblocks: dict[str, Superblock] = {}
         self._overlay = Overlay(image)
         try:
             self._handle, notes = launch(
@@ -58,6 +61,7 @@ class GuestfsEngine(Engine):
                 progress("mounting the root file system")
             with _engine_errors("looking for the root file system"):
                 self._types: dict[str, str] = self._handle.list_filesystems()
+                self._superblocks = read_superblocks(self._handle, self._types)
                 self._volumes = list_volumes(self._handle, self._types)
                 self._mount_root()
                 self._mount_fstab()
@@ -81,16 +85,31 @@ class GuestfsEngine(Engine):
                 partition_table=table,
                 virtual_size=int(self._handle.blockdev_getsize64(DEVICE)),
                 filesystems=tuple(self._filesystem(device, kind) for device, kind in sorted(self._types.items())),
+                partitions=tuple(self._partitions(table)) if partitioned else (),
+                compat=self._image.compat,
+                compression=self._image.compression,
             )
+
+    def _partitions(self, table: str) -> Iterator[Partition]:
+        for entry in self._handle.part_list(DEVICE):
+            number = int(entry["part_num"])
+            kind = ""
+            if table == "gpt":
+                kind = str(self._handle.part_get_gpt_type(DEVICE, number)).upper()
+            elif table == "mbr":
+                kind = f"{self._handle.part_get_mbr_id(DEVICE, number):02x}"
+            yield Partition(f"{DEVICE}{number}", number, int(entry["part_start"]), int(entry["part_size"]), kind)
 
     def _filesystem(self, device: str, kind: str) -> Filesystem:
         mountpoint = self._mounted.get(device)
-        size = free = None
+        size = free = inodes = free_inodes = None
         if mountpoint is not None:
             usage = self._handle.statvfs(mountpoint)
             size = int(usage["blocks"]) * int(usage["frsize"])
             free = int(usage["bavail"]) * int(usage["frsize"])
+            inodes, free_inodes = int(usage["files"]), int(usage["favail"])
         known = kind not in UNMOUNTABLE
+        superblock = self._superblocks.get(device, Superblock())
         return Filesystem(
             device=device,
             type=kind,
@@ -99,6 +118,11 @@ class GuestfsEngine(Engine):
             uuid=self._handle.vfs_uuid(device) if known else "",
             size=size,
             free=free,
+            inodes=inodes,
+            free_inodes=free_inodes,
+            clean=superblock.clean if superblock.features else is_clean(self._handle, device, kind),
+            block_size=superblock.block_size,
+            features=superblock.features or None,
         )
 
     def _mount_root(self) -> None:

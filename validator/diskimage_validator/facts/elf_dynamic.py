@@ -18,9 +18,9 @@ from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.elf import HEADER_SIZE, parse_header
 
 MAX_SEGMENTS: Final = 256
-MAX_TAGS: Final = 4_096
+MAX_TAGS: Final = 1_024
 MAX_STRING: Final = 4_096
-MAX_NEEDED: Final = 1_000
+MAX_NEEDED: Final = 500
 MAX_SEARCH: Final = 64
 """Folders of one run path."""
 

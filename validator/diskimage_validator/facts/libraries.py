@@ -21,8 +21,10 @@ from diskimage_validator.printable import clean_path
 
 MAX_LIBRARIES: Final = 500
 """Of one program. The largest desktop applications have about 300."""
-MAX_FILES: Final = 4_000
+MAX_FILES: Final = 1_000
+"""Programs and libraries of one target; those of a policy's commands are some hundred."""
 MAX_LOOKUPS: Final = 50_000
+"""Places looked at in one target, so that no tangle of run paths costs much time."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,15 @@ class _Files:
         self.engine = engine
         self._parsed: dict[str, Dynamic | FactError] = {}
         self._real: dict[str, str | None] = {}
+        self._lookups = 0
         self._searches: dict[str, Search] = {}
 
     def real(self, path: str) -> str | None:
         """Return the real path of the regular file that ``path`` leads to, or None."""
+        self._lookups += 1
+        if self._lookups > MAX_LOOKUPS:
+            raise FactError(f"more than {MAX_LOOKUPS} places to look for libraries")
         if path not in self._real:
-            if len(self._real) == MAX_LOOKUPS:
-                raise FactError(f"more than {MAX_LOOKUPS} places to look for libraries")
             self._real[path] = self._look(path)
         return self._real[path]
 

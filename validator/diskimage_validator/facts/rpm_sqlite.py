@@ -41,7 +41,7 @@ def headers(path: Path) -> Headers:
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA cell_size_check = ON")
             yield from _read(connection)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter for a message that quotes what is no UTF-8
         reason = "it takes too long" if time.monotonic() > deadline else str(error)
         raise FactError(f"SQLite cannot read it: {reason}") from error
 

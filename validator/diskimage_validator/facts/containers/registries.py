@@ -21,6 +21,8 @@ _HOST: Final = re.compile(
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9A-Fa-f:]+\])"
     r"(?::[0-9]+)?"
 )
+_SHORT_NAME: Final = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*")
+"""A name without registry, tag and digest."""
 
 
 @dataclass(frozen=True)
@@ -232,9 +234,12 @@ def _aliases(path: str, document: TomlText) -> Iterator[Alias]:
         line = document.line("aliases", name)
         if not isinstance(target, str):
             raise Malformed(line, f"the alias {name!r} has to be text")
-        host, slash, repository = target.partition("/")
-        if target and (
-            not slash or not repository or not _HOST.fullmatch(host) or not re.search(r"[.:]|^localhost$", host)
+        if not _SHORT_NAME.fullmatch(name) or re.search(
+            r"\.|^localhost$", name.partition("/")[0] if "/" in name else ""
         ):
+            raise Malformed(line, f"{name!r} is no short name")
+        host, _, repository = target.partition("/")
+        is_host = _HOST.fullmatch(host) and re.search(r"[.:]|^localhost$", host)
+        if target and not (is_host and _SHORT_NAME.fullmatch(repository)):
             raise Malformed(line, f"the alias {name!r} stands for no full name of an image")
         yield Alias(name, target, path, line)

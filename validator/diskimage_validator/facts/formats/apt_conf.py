@@ -5,6 +5,7 @@ a name may be left out in a list, ``#clear`` takes away what earlier files said,
 ``/* */``, but not within quotes.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -15,6 +16,10 @@ MAX_INCLUDES: Final = 10
 """Depth at which apt itself gives up."""
 MAX_NAME: Final = 4096
 """Characters of an item's name; nested scopes add up."""
+MAX_ITEM: Final = 64 * 1024
+"""Characters of a line, and of an item on several lines. apt knows no limit, but our time is."""
+_STRING: Final = re.compile(r'"([^"]*)"(\s*)')
+_STRINGS: Final = re.compile(rf"(?:{_STRING.pattern})+")
 _MAGIC: Final = ("clear", "include", "x-apt-configure-index")
 
 
@@ -71,6 +76,8 @@ def _uncommented(text: str) -> Iterator[tuple[int, str]]:
     """Yield (line number, what is left of it without comments)."""
     inside = False
     for number, raw in enumerate(text.split("\n"), start=1):
+        if len(raw) > MAX_ITEM:
+            raise Malformed(number, f"a line of more than {MAX_ITEM} characters")
         line = raw.replace("\t", "        ").strip()
         if inside:
             _, closed, line = line.partition("*/")
@@ -126,7 +133,7 @@ class _Reader:
             quoted ^= char == '"'
             if quoted or char not in "{;}":
                 continue
-            self._collect(line[start:position])
+            self._collect(number, line[start:position])
             start = position + 1
             if self.pending:
                 self._item(number, char)
@@ -134,10 +141,12 @@ class _Reader:
                 raise Malformed(number, "a block without a name")
             if char == "}":
                 self._parent = self._scopes.pop() if self._scopes else ""
-        self._collect(line[start:])
+        self._collect(number, line[start:])
 
-    def _collect(self, text: str) -> None:
+    def _collect(self, number: int, text: str) -> None:
         text = text.strip()
+        if len(self.pending) + len(text) > MAX_ITEM:
+            raise Malformed(number, f"an item of more than {MAX_ITEM} characters")
         self.pending += f" {text}" if self.pending and text else text
 
     def _item(self, number: int, end: str) -> None:
@@ -153,7 +162,7 @@ class _Reader:
             name = f"{self._parent}::{tag}" if self._parent else tag
         if end != "{" and tag.startswith("#"):
             self._directive(number, tag, word)
-        elif not tag and word == "#clear":
+        elif word == "#clear" and (end == "{" or not tag):
             raise Malformed(number, "#clear without a name")
         elif has_word:
             self._config.set(AptItem(name, word, self._path, number))
@@ -174,14 +183,18 @@ class _Reader:
 
 def _words(text: str, number: int, *, block: bool) -> tuple[str, str, bool]:
     """Return tag, word and whether there is a word. A single one is the word of a list's item, or a block's tag."""
-    words = split_words(text)
-    if words is None or not words:
+    words = list(_split(text))
+    if not words or words[-1][1] < 0:
         raise Malformed(number, "a quote that is not closed")
+    tag, end = words[0]
+    if len(words) == 1:
+        return (tag, "", False) if block else ("", tag, True)
+    rest = text[end:].strip()
+    if _STRINGS.fullmatch(rest):  # one after the other they are one value, with the blank between them
+        return tag, "".join(string + (" " if blank else "") for string, blank in _STRING.findall(rest)), True
     if len(words) > 2:
         raise Malformed(number, "more than a name and a value: is a semicolon missing?")
-    if len(words) == 2:
-        return words[0], words[1], True
-    return (words[0], "", False) if block else ("", words[0], True)
+    return tag, words[1][0], True
 
 
 def split_words(text: str) -> list[str] | None:
@@ -189,23 +202,27 @@ def split_words(text: str) -> list[str] | None:
 
     Quotes and brackets may begin within a word; blanks inside them belong to it.
     """
-    words: list[str] = []
-    word, started, closing = "", False, ""
-    for char in text:
+    words = list(_split(text))
+    return None if words and words[-1][1] < 0 else [word for word, _ in words]
+
+
+def _split(text: str) -> Iterator[tuple[str, int]]:
+    """Yield (word, position behind it); the position is -1 for a word that is not closed."""
+    word: list[str] = []
+    started, closing = False, ""
+    for position, char in enumerate(text):
         if closing:
-            if char == closing:
-                closing = ""
-                word += char if char == "]" else ""
-            else:
-                word += char
+            if char != '"' or closing != '"':
+                word.append(char)
+            closing = "" if char == closing else closing
         elif char.isspace():
             if started:
-                words.append(word)
-            word, started = "", False
+                yield "".join(word), position
+            word, started = [], False
         else:
             started = True
             closing = {'"': '"', "[": "]"}.get(char, "")
-            word += "" if char == '"' else char
-    if closing:
-        return None
-    return [*words, word] if started else words
+            if char != '"':
+                word.append(char)
+    if started:
+        yield "".join(word), -1 if closing else len(text)

@@ -22,25 +22,27 @@ def parse_deb822(text: str) -> list[Paragraph]:
 
     Raises Malformed for a line that is neither field, continuation nor comment.
     """
-    paragraphs: list[Paragraph] = []
-    current: Paragraph = {}
+    paragraphs: list[dict[str, tuple[list[str], int]]] = [{}]
     last = ""
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith("#"):
             continue
         if not line.strip():
-            if current:
-                paragraphs.append(current)
-            current, last = {}, ""
+            if paragraphs[-1]:
+                paragraphs.append({})
+            last = ""
         elif line[0] in " \t":
             if not last:
                 raise Malformed(number, "a continuation of nothing")
-            before = current[last]
-            current[last] = Field(f"{before.value}\n{line.strip()}".strip("\n"), before.line)
+            paragraphs[-1][last][0].append(line.strip())
         else:
             name, colon, value = line.partition(":")
             if not colon or not name.strip():
                 raise Malformed(number, "no field of the form 'Name: value'")
             last = name.strip().lower()
-            current[last] = Field(value.strip(), number)
-    return [*paragraphs, current] if current else paragraphs
+            paragraphs[-1][last] = ([value.strip()], number)
+    return [
+        {name: Field("\n".join(values), line) for name, (values, line) in paragraph.items()}
+        for paragraph in paragraphs
+        if paragraph
+    ]

@@ -13,7 +13,7 @@ def parse_ini(text: str, *, strict: bool = True) -> list[Setting]:
 
     ``strict``: as libdnf; otherwise as libzypp. Raises Malformed only if strict.
     """
-    found: list[Setting] = []
+    found: list[tuple[str, str, list[str], int]] = []
     section = ""
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
@@ -24,13 +24,16 @@ def parse_ini(text: str, *, strict: bool = True) -> list[Setting]:
         elif strict and not section:
             raise Malformed(number, "a setting before the first section")
         elif line[0] in " \t" and (strict or "=" not in stripped):
-            _continue(found, section, stripped, number, strict=strict)
+            if found and found[-1][0] == section:
+                found[-1][2].append(stripped)
+            elif strict:
+                raise Malformed(number, "a continuation of nothing")
         elif "=" in stripped.lstrip("="):
             key, _, value = stripped.partition("=")
-            found.append(Setting(section, key.strip(), value.strip(), number))
+            found.append((section, key.strip(), [value.strip()], number))
         elif strict:
             raise Malformed(number, "neither a section nor a setting")
-    return found
+    return [Setting(section, key, "\n".join(values), line) for section, key, values, line in found]
 
 
 def _section(line: str, number: int, *, strict: bool) -> str:
@@ -39,11 +42,3 @@ def _section(line: str, number: int, *, strict: bool) -> str:
     if strict and (not closed or not name or (rest and rest[0] not in "#;")):
         raise Malformed(number, "a damaged name of a section")
     return name
-
-
-def _continue(found: list[Setting], section: str, text: str, number: int, *, strict: bool) -> None:
-    if found and found[-1].section == section:
-        last = found[-1]
-        found[-1] = Setting(section, last.key, f"{last.value}\n{text}".strip("\n"), last.line)
-    elif strict:
-        raise Malformed(number, "a continuation of nothing")

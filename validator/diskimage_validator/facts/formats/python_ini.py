@@ -2,8 +2,12 @@
 
 import configparser
 from collections.abc import Iterator
+from typing import Final
 
 from diskimage_validator.facts.formats.base import Malformed, Setting
+
+MAX_SIZE: Final = 64 * 1024
+"""configparser needs quadratic time to list all errors of a file."""
 
 
 class _Key(str):
@@ -30,6 +34,8 @@ class _Parser(configparser.RawConfigParser):
 
 def parse_python_ini(text: str) -> list[Setting]:
     """Return the settings, keys in lower case. Raises Malformed for what configparser refuses."""
+    if len(text) > MAX_SIZE:
+        raise Malformed(0, f"more than {MAX_SIZE // 1024} KiB")
     parser = _Parser()
     try:
         parser.read_file(parser.lines(text))
@@ -44,10 +50,9 @@ def parse_python_ini(text: str) -> list[Setting]:
         raise Malformed(error.lineno or 0, "the same section twice") from error
     except (configparser.Error, AttributeError) as error:  # AttributeError: a continuation of a key without a value
         raise Malformed(parser.line, "no text that configparser reads") from error
-    sections = [*parser.sections(), *([parser.default_section] if parser.defaults() else [])]
     return [
         Setting(section, str(key), value or "", key.line)
-        for section in sections
-        for key, value in (parser.defaults() if section == parser.default_section else dict(parser[section])).items()
+        for section in parser.sections()
+        for key, value in parser.items(section)  # what [DEFAULT] says is in each of them
         if isinstance(key, _Key)
     ]

@@ -16,17 +16,17 @@ ROOTS: Final = ("/etc", "/run", "/usr/local/lib", "/usr/lib")
 def parse_systemd_conf(text: str) -> list[Setting]:
     r"""Return the settings. Lines may go on after a ``\``; what systemd does not understand it passes over."""
     found: list[Setting] = []
-    section, pending, begin = "", "", 0
+    section, begin = "", 0
+    pending: list[str] = []
     for number, raw in enumerate(text.split("\n"), start=1):
         line = raw.strip()
         if line[:1] in ("#", ";") or (not line and not pending):
             continue
         begin = begin if pending else number
-        pending += line
-        if pending.endswith("\\"):
-            pending = pending[:-1] + " "
+        if line.endswith("\\"):
+            pending.append(line[:-1])
             continue
-        line, pending = pending.strip(), ""
+        line, pending = " ".join([*pending, line]).strip(), []
         if line.startswith("[") and line.endswith("]"):
             section = line[1:-1]
         elif "=" in line:
