@@ -4,9 +4,9 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    accounts,
     air_gap_hosts,
     air_gap_sources,
-    accounts,
     architecture,
     authorized_keys,
     boot,
@@ -53,13 +53,13 @@ from diskimage_validator.checks import (
     packages_state,
     provenance,
     python_packages,
-    verification,
     services_absent,
     services_disabled,
     services_enabled,
     services_masked,
     sshd,
     sudo,
+    verification,
 )
 from diskimage_validator.checks.base import Check
 

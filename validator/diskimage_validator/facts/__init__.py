@@ -12,18 +12,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.accounts import Accounts, read_accounts
 from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.ca_collect import read_ca_stores
 from diskimage_validator.facts.ca_settings import CaSettings
 from diskimage_validator.facts.ca_sources.collect import read_ca_settings
 from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
-from diskimage_validator.facts.accounts import Accounts, read_accounts
-from diskimage_validator.facts.architecture import Architecture, read_architecture
-from diskimage_validator.facts.base import Unreadable, known
-from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.commands import Commands, read_commands
 from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
