@@ -64,16 +64,19 @@ def _own_stores(stores: CaStores) -> list[CaStore]:
 def _check_ca(ca: TrustedCa, own: list[CaStore], stores: CaStores, trust: TrustStore) -> Iterator[Finding]:
     for store in own:
         if ca.sha256 in (*store.certificates, *store.unknown):
-            subject, message = f"{store}: {_name(ca, stores)}", "a CA that must not be trusted is in this store"
+            subject, message = (
+                f"{store}: {stores.certificates[ca.sha256]}",
+                "a CA that must not be trusted is in this store",
+            )
             yield Finding(subject, Status.FAIL, message, _OUT, "in this store", _hint(store), store.path)
     blocked = {sha256 for entry in stores.blocked for sha256 in entry.certificates}
     for anchor in trust.anchors_of(ca.sha256):
         if ca.sha256 not in blocked:
             message = "the file of a CA that must not be trusted lies among the anchors"
             hint = f"remove it and run {trust.command}"
-            yield Finding(
-                f"{anchor.path}: {_name(ca, stores)}", Status.FAIL, message, _OUT, "an anchor", hint, anchor.path
-            )
+            name = next(str(found) for found in anchor.certificates if found.sha256 == ca.sha256)
+            subject = f"{anchor.path}: {name}"
+            yield Finding(subject, Status.FAIL, message, _OUT, "an anchor", hint, anchor.path)
 
 
 def _check_blocklist(policy: Policy, own: list[CaStore], stores: CaStores) -> Iterator[Finding]:
@@ -91,10 +94,6 @@ def _check_blocklist(policy: Policy, own: list[CaStore], stores: CaStores) -> It
                     yield Finding(subject, Status.FAIL, message, _OUT, "in this store", _hint(store), store.path)
     if not failed:
         yield Finding("blocklist", Status.PASS, f"entries: {len(stores.blocked)}; all are out of the generated stores")
-
-
-def _name(ca: TrustedCa, stores: CaStores) -> str:
-    return str(stores.certificates.get(ca.sha256, ca))
 
 
 def _hint(store: CaStore) -> str:
