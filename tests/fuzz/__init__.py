@@ -115,6 +115,9 @@ _PATHS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "secrets": ("/etc/ssl/private/a.key", "/root/.netrc", "/root/.docker/config.json", "/etc/environment"),
     "resolv_conf": ("/etc/resolv.conf",),
+    "identity": ("/etc/machine-id", "/etc/iscsi/initiatorname.iscsi"),
+    "leftovers": ("/etc/passwd",),
+    "provenance": ("/etc/image-provenance.json",),
 }
 TARGETS: Final[dict[str, Target]] = {
     target.name: target
