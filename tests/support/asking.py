@@ -4,9 +4,8 @@ from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Question
 from diskimage_validator.engines.base import Disk
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Status
 from diskimage_validator.policy_model import Policy
-from diskimage_validator.runner import NOT_ASKED
 from tests.support import pki
 from tests.support.memory_engine import Entry, MemoryEngine
 
@@ -25,10 +24,12 @@ def ask(
     disk: Disk | None = None,
     commands: tuple[str, ...] = (),
 ) -> list[Finding]:
-    """Run one check by id over ``tree``, at the moment ``pki.NOW``."""
+    """Run one check by id over ``tree``, with the facts that it needs and no others, at the moment ``pki.NOW``."""
     if not CHECKS[check].asked(policy):
         return [Finding(check, Status.SKIP, NOT_ASKED)]
-    question = Question(facts_of(tree, disk=disk, commands=commands), policy, pki.NOW)
+    with MemoryEngine(tree, disk=disk) as engine:
+        facts = collect(engine, commands=commands, only=CHECKS[check].needs)
+    question = Question(facts, policy, pki.NOW)
     return list(CHECKS[check].run(question))
 
 

@@ -1,10 +1,15 @@
 """A small, sound Debian image as a tree for MemoryEngine. Tests take a copy and break it."""
 
-import struct
+from functools import cache
 
-from diskimage_validator.engines.base import Disk, Filesystem
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from diskimage_validator.engines.base import Disk, Filesystem, Partition
+from diskimage_validator.name_hash import subject_hash
 from diskimage_validator.policy_model import Policy, Rules
 from tests.support import pki
+from tests.support.elf_files import make_elf
 from tests.support.memory_engine import Entry, File, Link
 
 OS_RELEASE = """\
@@ -29,9 +34,8 @@ PACKAGES = {
 
 
 def elf(machine: int = 62, bits: int = 64, order: str = "<") -> bytes:
-    """Return an ELF header of 64 bytes."""
-    ident = b"\x7fELF" + bytes([bits // 32, 1 if order == "<" else 2, 1]) + bytes(9)
-    return (ident + struct.pack(f"{order}HH", 3, machine)).ljust(64, b"\0")
+    """Return a static ELF program."""
+    return make_elf(machine=machine, bits=bits, order=order)
 
 
 def program(content: bytes | None = None, mode: int = 0o755) -> File:
@@ -51,6 +55,21 @@ def internal_ca() -> bytes:
     return pki.pem(pki.certificate("Internal CA"))
 
 
+def hash_links(certificates: dict[str, bytes], folder: str = "/etc/ssl/certs") -> dict[str, Entry]:
+    """Return ``NAME.pem`` and a hash link to it for every certificate, as ``openssl rehash`` leaves a folder."""
+    found: dict[str, Entry] = {}
+    for name, data in certificates.items():
+        found[f"{folder}/{name}.pem"] = data
+        found[f"{folder}/{hash_of(data)}.0"] = Link(f"{name}.pem")
+    return found
+
+
+@cache
+def hash_of(data: bytes) -> str:
+    """Return OpenSSL's hash of the subject of a PEM certificate."""
+    return subject_hash(x509.load_pem_x509_certificate(data).public_bytes(serialization.Encoding.DER))
+
+
 def debian() -> dict[str, Entry]:
     shipped = pki.pem(pki.certificate("Public Root"))
     expired = pki.pem(pki.certificate("Public Root, expired", **EXPIRED))
@@ -62,6 +81,7 @@ def debian() -> dict[str, Entry]:
         "/usr/share/ca-certificates/mozilla/Expired_Root.crt": expired,
         ANCHOR: internal_ca(),
         BUNDLE: shipped + expired + internal_ca(),
+        **hash_links({"Public_Root": shipped, "Expired_Root": expired, "internal-ca": internal_ca()}),
         "/bin": Link("usr/bin"),
         "/sbin": Link("usr/sbin"),
         "/usr/bin/dash": program(),
@@ -79,8 +99,22 @@ def debian() -> dict[str, Entry]:
 
 
 def disk() -> Disk:
-    root = Filesystem("/dev/sda1", "ext4", "/", "cloudimg-rootfs", "0000-0001", 4 * 1024**3, 3 * 1024**3)
-    return Disk("mbr", 4 * 1024**3, (root,))
+    root = Filesystem(
+        device="/dev/sda1",
+        type="ext4",
+        mountpoint="/",
+        label="cloudimg-rootfs",
+        uuid="0000-0001",
+        size=4 * 1024**3,
+        free=3 * 1024**3,
+        inodes=1000,
+        free_inodes=200,
+        clean=True,
+        block_size=4096,
+        features=("extent", "64bit"),
+    )
+    partition = Partition("/dev/sda1", 1, 1024**2, 4 * 1024**3 - 1024**2, "83")
+    return Disk("mbr", 4 * 1024**3, (root,), (partition,), compat="1.1", compression="zstd")
 
 
 def rules(**sections: object) -> Rules:

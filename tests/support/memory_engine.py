@@ -26,11 +26,18 @@ class File:
     mode: int = 0o644
 
 
+@dataclass(frozen=True)
+class Folder:
+    """A folder with these permission bits. Folders with something in them need no entry, unless for their bits."""
+
+    mode: int = 0o755
+
+
 class Broken:
     """A file that cannot be read: its engine fails with an I/O error."""
 
 
-Entry = bytes | str | Link | File | Broken
+Entry = bytes | str | Link | File | Folder | Broken
 TARGET = TargetInfo("memory.qcow2", "disk-image", "qcow2", "ab" * 32, 400 * 1024**2, 4 * 1024**3)
 
 
@@ -44,6 +51,7 @@ class MemoryEngine(Engine):
         self._disk = disk
         self._entries = {path: self._entry(content) for path, content in tree.items()}
         self._folders: dict[str, set[str]] = {"/": set()}
+        self._folders |= {path: set() for path, entry in self._entries.items() if isinstance(entry, Folder)}
         for path in self._entries:
             child = path
             while child != "/":
@@ -52,7 +60,7 @@ class MemoryEngine(Engine):
                 child = parent
 
     @staticmethod
-    def _entry(content: Entry) -> Link | File | Broken:
+    def _entry(content: Entry) -> Link | File | Folder | Broken:
         if isinstance(content, str):
             content = content.encode()
         return File(content) if isinstance(content, bytes) else content
@@ -65,7 +73,8 @@ class MemoryEngine(Engine):
             return Stat(stat.S_IFREG | entry.mode, 0, 0, len(entry.content), 0)
         if isinstance(entry, Broken):
             return Stat(stat.S_IFREG | 0o644, 0, 0, 1, 0)
-        return Stat(stat.S_IFDIR | 0o755, 0, 0, 4096, 0) if path in self._folders else None
+        mode = entry.mode if isinstance(entry, Folder) else 0o755
+        return Stat(stat.S_IFDIR | mode, 0, 0, 4096, 0) if path in self._folders else None
 
     def _readlink(self, path: str) -> str:
         entry = self._entries[path]

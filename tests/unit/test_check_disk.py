@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from diskimage_validator.engines.base import Disk
+from diskimage_validator.engines.base import Disk, Filesystem
 from diskimage_validator.model import Finding, Status
 from tests.support import images
 from tests.support.asking import ask, only
@@ -24,6 +24,11 @@ def require(tree: dict[str, Entry], rules: dict[str, object], disk: Disk | None 
         ({"max_file_size": "399 MiB"}, Status.FAIL),
         ({"min_free": "3 GiB"}, Status.PASS),
         ({"min_free": "3.1 GiB"}, Status.FAIL),
+        ({"max_used": "1 GiB"}, Status.PASS),
+        ({"max_used": "1 GB"}, Status.FAIL),
+        ({"min_free_inodes": 200}, Status.PASS),
+        ({"min_free_inodes": 201}, Status.FAIL),
+        ({"clean": True}, Status.PASS),
         ({"partition_table": ["gpt", "mbr"]}, Status.PASS),
         ({"partition_table": ["gpt"]}, Status.FAIL),
         ({"root_filesystem": ["ext4"]}, Status.PASS),
@@ -43,6 +48,42 @@ def test_free_space_that_is_not_known_could_not_tell(tree: dict[str, Entry]) -> 
     (root,) = images.disk().filesystems
     disk = Disk("mbr", 1, (replace(root, free=None),))
     assert require(tree, {"min_free": "1 B"}, disk).status is Status.ERROR
+
+
+def changed(**root: object) -> Disk:
+    (filesystem,) = images.disk().filesystems
+    return replace(images.disk(), filesystems=(replace(filesystem, **root),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("root", "status"),
+    [
+        ({"clean": False}, Status.FAIL),
+        ({"clean": None}, Status.ERROR),
+        ({"type": "xfs", "clean": False}, Status.FAIL),
+        ({"type": "vfat", "clean": None}, Status.ERROR),
+        ({"mountpoint": None, "clean": False}, Status.ERROR),
+    ],
+)
+def test_a_file_system_that_is_not_clean(tree: dict[str, Entry], root: dict[str, object], status: Status) -> None:
+    assert require(tree, {"clean": True}, changed(**root)).status is status
+
+
+def test_a_boot_partition_of_another_kind_is_not_judged(tree: dict[str, Entry]) -> None:
+    efi = Filesystem("/dev/sda2", "vfat", "/boot/efi", "", "")
+    disk = replace(images.disk(), filesystems=(*images.disk().filesystems, efi))
+    assert require(tree, {"clean": True}, disk).subject == "state of /"
+
+
+def test_inodes_that_are_made_as_needed_are_enough(tree: dict[str, Entry]) -> None:
+    disk = changed(type="btrfs", inodes=0, free_inodes=0)
+    assert require(tree, {"min_free_inodes": 1000}, disk).status is Status.PASS
+    assert require(tree, {"min_free_inodes": 1000}, changed(inodes=None)).status is Status.ERROR
+
+
+def test_rules_for_other_checks_do_not_ask_for_this_one(tree: dict[str, Entry]) -> None:
+    policy = images.policy(disk={"format": "raw", "grows_to": "1 GB", "compression": ["none"], "compat": ["1.1"]})
+    assert only(ask("disk", tree, policy, disk=images.disk())).status is Status.SKIP
 
 
 def test_no_root_file_system_could_not_tell(tree: dict[str, Entry]) -> None:

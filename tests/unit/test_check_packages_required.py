@@ -86,7 +86,8 @@ def test_nothing_asked_is_skipped(tree: dict[str, Entry]) -> None:
     assert only(ask(CHECK, tree, images.policy())).status is Status.SKIP
 
 
-def test_an_rpm_system_could_not_tell(tree: dict[str, Entry]) -> None:
+def test_an_rpm_system_whose_database_is_damaged_could_not_tell(tree: dict[str, Entry]) -> None:
     tree["/usr/lib/os-release"] = "ID=rocky\nVERSION_ID=9.4\n"
-    with pytest.raises(ValidatorError, match="cannot read RPM databases yet"):
+    tree["/var/lib/rpm/rpmdb.sqlite"] = b"damaged"
+    with pytest.raises(ValidatorError, match=r"/var/lib/rpm/rpmdb\.sqlite: "):
         require(tree, "skopeo")

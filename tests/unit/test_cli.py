@@ -28,6 +28,7 @@ def facts(tree: dict[str, Entry], tmp_path: Path) -> str:
     lasting = pki.pem(pki.certificate("Lasting CA", end=pki.NOW + 100 * pki.YEAR))
     tree[images.ANCHOR] = lasting
     tree[images.BUNDLE] = lasting
+    tree |= images.hash_links({"lasting-ca": lasting})
     return store(tree, tmp_path)
 
 
@@ -87,6 +88,8 @@ def test_a_ca_of_the_command_line_is_asked_for(facts: str, policy: str, tmp_path
         (["validate", "x", "--policy", "minimal", "--report", "pdf=x"], "--report pdf=x: write FORMAT=FILE"),
         (["validate", "x", "--policy", "minimal", "--report", "json"], "--report json: write FORMAT=FILE"),
         (["validate", "x", "--policy", "minimal", "--format", "pdf"], "'pdf' is not one of"),
+        (["inspect", "x", "--part", "os", "--format", "cyclonedx"], "--part has no format cyclonedx"),
+        (["inspect", "x", "--output", "/nonesuch/r"], "cannot write /nonesuch/r"),
         (["validate", "--facts", "/nonesuch", "--policy", "minimal"], "cannot read facts /nonesuch"),
         (["inspect", "/nonesuch.qcow2"], "no such file"),
         (["policy", "show", "nonesuch"], "no policy 'nonesuch'"),
@@ -135,6 +138,67 @@ def test_a_file_is_written_whole_with_the_usual_mode(facts: str, policy: str, tm
 def test_a_file_that_cannot_be_written_is_an_error(facts: str, policy: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--facts", facts, "--policy", policy, "--output", "/nonesuch/r.txt"]) == 2
     assert "cannot write /nonesuch/r.txt: No such file or directory" in capsys.readouterr().err
+
+
+def test_an_unwritable_report_is_found_before_anything_is_read(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["validate", "/nonesuch.qcow2", "--policy", policy, "--report", f"json={tmp_path / 'r.json'}"]
+    for path, reason in (("/nonesuch/r.xml", "No such file or directory"), (str(tmp_path), "Is a directory")):
+        assert run([*arguments, "--report", f"junit={path}"]) == 2
+        assert capsys.readouterr().err == f"error: cannot write {path}: {reason}\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml"}
+
+
+def test_two_reports_in_one_file_are_refused(policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reports = ["--report", f"json={tmp_path}/r", "--report", f"junit={tmp_path}/./r"]
+    assert run(["validate", "/nonesuch.qcow2", "--policy", policy, *reports]) == 2
+    assert "two reports would go to" in capsys.readouterr().err
+
+
+def test_a_report_that_fails_late_leaves_the_others(
+    tree: dict[str, Entry], policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del tree[images.STATUS]  # no bill of materials without packages
+    reports = ["--report", f"cyclonedx={tmp_path / 'bom.json'}", "--report", f"json={tmp_path / 'r.json'}"]
+    assert run(["validate", "--facts", store(tree, tmp_path), "--policy", policy, *reports]) == 3
+    assert json.loads((tmp_path / "r.json").read_text())["verdict"]["exit_status"] == 3
+    assert not (tmp_path / "bom.json").exists()
+    assert "error: no package database" in capsys.readouterr().err
+
+
+def test_a_device_is_written_and_not_replaced(facts: str, policy: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    reports = ["--report", f"json={pipe}", "--report", "text=/dev/null", "--output", "/dev/null"]
+    assert run(["validate", "--facts", facts, "--policy", policy, *reports]) == 0
+    assert json.loads(os.read(reader, 1_000_000))["verdict"]["exit_status"] == 0
+    os.close(reader)
+    assert pipe.is_fifo()
+    assert Path("/dev/null").is_char_device()
+
+
+def test_an_image_s_bill_of_materials_can_be_inspected_and_reported(tree: dict[str, Entry], tmp_path: Path) -> None:
+    folder = tmp_path / "root"
+    for path in (images.STATUS, images.ANCHOR, images.BUNDLE, "/usr/lib/os-release"):
+        content = tree[path]
+        target = folder / path[1:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else str(content).encode())
+    inspected, reported = tmp_path / "inspected.json", tmp_path / "reported.json"
+    assert run(["inspect", f"dir:{folder}", "--format", "cyclonedx", "--output", str(inspected)]) == 0
+    (tmp_path / "p.yaml").write_text("version: 1\nname: os only\ncertificates: {anchors: false}\n")
+    arguments = ["validate", f"dir:{folder}", "--policy", str(tmp_path / "p.yaml"), "--quiet"]
+    run([*arguments, "--report", f"cyclonedx={reported}"])
+    documents = [json.loads(path.read_text()) for path in (inspected, reported)]
+    assert documents[0]["components"] == documents[1]["components"]
+    assert documents[0]["serialNumber"] == documents[1]["serialNumber"]
+
+
+def test_all_shows_every_pass(facts: str, policy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", "--facts", facts, "--policy", policy, "--all"]) == 0
+    assert "skopeo: skopeo 1.9.3+ds1-1+b1 is installed" in capsys.readouterr().out
 
 
 def test_a_failed_writer_leaves_the_old_file(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from diskimage_validator.errors import TargetError
-from diskimage_validator.facts.architecture import read_architecture
+from diskimage_validator.facts import commands as module
+from diskimage_validator.facts.architecture import Evidence, read_architecture
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import Program, read_commands
-from diskimage_validator.facts.elf import HEADER_SIZE, Header, dpkg_machine, parse_header
-from diskimage_validator.facts.packages import Packages, parse_status
+from diskimage_validator.facts.elf import HEADER_SIZE, Header, package_machine, parse_header
+from diskimage_validator.facts.packages import Package, Packages, parse_status
 from tests.support.images import elf, program, stanza
 from tests.support.memory_engine import Entry, File, Link, MemoryEngine
 
@@ -44,16 +45,17 @@ def test_a_program_of_this_host_is_for_this_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "interpreter"),
+    ("data", "interpreter", "argument"),
     [
-        (b"#!/bin/sh\nexit", "/bin/sh"),
-        (b"#! /usr/bin/python3 -Es\n", "/usr/bin/python3"),
-        (b"#!\n", ""),
-        (b"#!/bin/\xff\n", "/bin/\\xff"),
+        (b"#!/bin/sh\nexit", "/bin/sh", ""),
+        (b"#! /usr/bin/python3 -Es\n", "/usr/bin/python3", "-Es"),
+        (b"#!/usr/bin/env -S python3 -u \n", "/usr/bin/env", "-S python3 -u"),
+        (b"#!\n", "", ""),
+        (b"#!/bin/\xff\n", "/bin/\\xff", ""),
     ],
 )
-def test_a_script_names_its_interpreter(data: bytes, interpreter: str) -> None:
-    assert parse_header(data) == Header("script", interpreter=interpreter)
+def test_a_script_names_its_interpreter(data: bytes, interpreter: str, argument: str) -> None:
+    assert parse_header(data) == Header("script", interpreter=interpreter, argument=argument)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"\x7fELF" + bytes(10), b"text", b"MZ"])
@@ -63,11 +65,12 @@ def test_anything_else_is_neither(data: bytes) -> None:
 
 @pytest.mark.parametrize(("dpkg", "uname"), [("amd64", "x86_64"), ("arm64", "aarch64"), ("riscv64", "riscv64")])
 def test_architectures_of_dpkg_have_the_names_of_uname(dpkg: str, uname: str) -> None:
-    assert dpkg_machine(dpkg) == uname
+    assert package_machine(dpkg) == uname
 
 
 def test_a_program_on_path_is_found() -> None:
-    assert look_up({"/usr/bin/tool": program()}) == Program("/usr/bin/tool", "/usr/bin/tool", "ok", "elf", "x86_64")
+    path = "/usr/bin/tool"
+    assert look_up({path: program()}) == Program(path, path, "ok", "elf", "x86_64", executes=(path,))
 
 
 def test_a_command_that_is_not_there_is_none() -> None:
@@ -122,6 +125,67 @@ def test_a_script_needs_its_interpreter(interpreter: str, found: bool) -> None:
     assert tool.interpreter_found is found
 
 
+@pytest.mark.parametrize(
+    ("line", "found", "executes"),
+    [
+        ("#!/usr/bin/env python3", True, ("/usr/bin/env", "/usr/bin/python3.11")),
+        ("#!/usr/bin/env -S python3 -u", True, ("/usr/bin/env", "/usr/bin/python3.11")),
+        ("#!/usr/bin/env LANG=C python3", True, ("/usr/bin/env", "/usr/bin/python3.11")),
+        ("#!/usr/bin/env perl", False, ("/usr/bin/env",)),
+        ("#!/usr/bin/env helper", True, ("/usr/bin/env",)),
+        ("#!/usr/bin/env", True, ("/usr/bin/env",)),
+        ("#!/usr/bin/python3", True, ("/usr/bin/python3.11",)),
+        ("#!/usr/bin/helper", True, ("/usr/bin/python3.11",)),
+        ("#!/usr/bin/tool", False, ()),
+    ],
+)
+def test_what_a_script_starts_is_followed(line: str, found: bool, executes: tuple[str, ...]) -> None:
+    tool = look_up(
+        {
+            "/usr/bin/tool": program(line.encode() + b"\n"),
+            "/usr/bin/env": program(),
+            "/usr/bin/python3": Link("python3.11"),
+            "/usr/bin/python3.11": program(),
+            "/usr/bin/helper": program(b"#!/usr/bin/python3\n"),
+        }
+    )
+    assert tool is not None
+    assert (tool.interpreter_found, tool.executes) == (found, executes)
+
+
+def test_a_pattern_stands_for_all_names_on_path_that_match() -> None:
+    found = read_commands(
+        MemoryEngine({"/usr/bin/gcc-12": program(), "/usr/sbin/gcc": Link("/nowhere"), "/bin": Link("usr/bin")}),
+        ["gcc*", "cc?", "["],
+    )
+    assert {name: program and program.state for name, program in found.programs.items()} == {
+        "[": None,
+        "gcc": "dangling",
+        "gcc-12": "ok",
+    }
+    assert found.names == ("gcc", "gcc-12")
+
+
+def test_the_number_of_names_that_match_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_MATCHES", 1)
+    with pytest.raises(FactError, match="more than 1 commands match"):
+        read_commands(MemoryEngine({"/usr/bin/a": program(), "/usr/bin/b": program()}), ["*"])
+
+
+def test_the_number_of_names_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_NAMES", 1)
+    with pytest.raises(FactError, match="more than 1 commands on PATH"):
+        look_up({"/usr/bin/a": program(), "/usr/bin/b": program()})
+
+
+def test_names_that_are_not_utf8_become_text() -> None:
+    found = read_commands(MemoryEngine({"/usr/bin/gcc\udcff": program()}), ["gcc*"])
+    assert found.names == ("gcc\\xff",)
+    (tool,) = found.programs.values()
+    assert tool is not None
+    assert (tool.path, tool.state) == ("/usr/bin/gcc\\xff", "ok")
+
+
 def test_a_loop_of_links_is_an_error() -> None:
     with pytest.raises(TargetError, match="more than 40 symbolic links"):
         look_up({"/usr/bin/tool": Link("tool")})
@@ -135,6 +199,15 @@ def test_dpkg_and_base_programs_say_what_the_machine_is(tree: dict[str, Entry]) 
         ("/bin/sh -> /usr/bin/dash", "x86_64"),
         ("/sbin/init -> /lib/systemd/systemd", "x86_64"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("architecture", "machine"), [("x86_64", "x86_64"), ("i686", "i686"), ("armv7hl", "armv7l"), ("s390x", "s390x")]
+)
+def test_rpm_says_what_the_machine_is(architecture: str, machine: str) -> None:
+    packages = (Package("filesystem", "3-1", architecture), Package("rpm", "4-1", "noarch"), Package("jq", "1", "x32"))
+    found = read_architecture(MemoryEngine({}), Packages("rpm", "/var/lib/rpm/Packages", packages))
+    assert found.evidence == (Evidence("package filesystem", machine),)
 
 
 def test_a_package_for_all_machines_says_nothing(tree: dict[str, Entry]) -> None:

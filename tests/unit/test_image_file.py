@@ -32,6 +32,22 @@ def test_a_plain_qcow2_passes(tmp_path: Path, options: list[str]) -> None:
     assert facts.sha256 == hashlib.sha256(image.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    ("options", "compression"), [([], "none"), (["-c"], "zlib"), (["-c", "-o", "compression_type=zstd"], "zstd")]
+)
+def test_compression_is_that_of_the_clusters(tmp_path: Path, options: list[str], compression: str) -> None:
+    (tmp_path / "node.raw").write_bytes(b"text " * 100_000)
+    image = tmp_path / "node.qcow2"
+    subprocess.run(["qemu-img", "convert", *options, "-O", "qcow2", str(tmp_path / "node.raw"), str(image)], check=True)
+    facts = examine(image)
+    assert (facts.compat, facts.compression) == ("1.1", compression)
+
+
+def test_an_old_qcow2_says_so(tmp_path: Path) -> None:
+    facts = examine(create(tmp_path / "node.qcow2", "-f", "qcow2", "-o", "compat=0.10"))
+    assert (facts.compat, facts.compression) == ("0.10", "none")
+
+
 def test_a_raw_disk_with_a_partition_table_passes(tmp_path: Path) -> None:
     image = create(tmp_path / "node.raw", "-f", "raw")
     subprocess.run(["sfdisk", "-q", str(image)], input=b"label: gpt\n,,L\n", check=True)

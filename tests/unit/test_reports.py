@@ -3,83 +3,27 @@
 import io
 import json
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from diskimage_validator.doctor import Diagnosis
-from diskimage_validator.model import Finding, Report, Result, Severity, Status, TargetInfo
-from diskimage_validator.policy_model import Policy, TrustedCa
-from diskimage_validator.reports import WRITERS
-from diskimage_validator.reports.diagnosis import write_diagnoses
-from diskimage_validator.reports.inspection import INSPECTION_WRITERS
-from diskimage_validator.reports.text_report import write_verdict
-from diskimage_validator.runner import run_checks
-from tests.support import images, pki
-from tests.support.asking import facts_of
-from tests.support.memory_engine import Broken, Entry, Link
+from diskimage_validator.model import Finding, Result, Severity, Status
+from diskimage_validator.reports import FACT_WRITERS, WRITERS
+from diskimage_validator.reports.text_report import write_all, write_verdict
+from tests.support import images
+from tests.support.memory_engine import Entry
+from tests.support.reports import CASES, broken, hostile, made, sound, unreadable, waived, written
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-RULES = images.rules(
-    os={"any": [{"id": "debian", "versions": ["12", "13"]}]},
-    packages={"required": ["docker.io | podman", "skopeo (>= 1.9)", "jq"]},
-    commands={"required": ["docker | podman", "skopeo", "jq"]},
-    disk={"max_virtual_size": "10 GiB", "partition_table": ["mbr", "gpt"]},
-)
-CA_DIGEST = "c0ffee" + "0" * 58
-HOSTILE = '\x1b[2J\x00\u202e<b>&"]]>\udcff\ufffe'
+FORMATS = [name for name in WRITERS if name != "sarif"]
+"""SARIF has the checks' explanations in it, which may change; its own tests hold it against its schema."""
 
 
-def report_on(tree: dict[str, Entry], trusted: tuple[TrustedCa, ...] = ()) -> Report:
-    facts = facts_of(tree, disk=images.disk())
-    report = run_checks(Policy(RULES, trusted), facts, now=pki.NOW)
-    return replace(report, duration=1.25, tool_version="1.2.3", policy_digest="d" * 64, notes=("no KVM: slow",))
-
-
-def sound(tree: dict[str, Entry]) -> Report:
-    return report_on(tree)
-
-
-def broken(tree: dict[str, Entry]) -> Report:
-    tree[images.BUNDLE] = pki.pem(pki.certificate("Public Root"))
-    tree[images.STATUS] = images.stanza("jq") + "\n" + images.stanza("skopeo", status="deinstall ok config-files")
-    tree["/usr/bin/podman"] = Link("/opt/podman")
-    return report_on(tree, (TrustedCa(CA_DIGEST, "CN=Corporate CA", "policy"),))
-
-
-def unreadable(tree: dict[str, Entry]) -> Report:
-    tree[images.STATUS] = Broken()
-    return report_on(tree)
-
-
-def hostile(_: dict[str, Entry]) -> Report:
-    finding = Finding(HOSTILE, Status.FAIL, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-    target = TargetInfo(f"/srv/{HOSTILE}.qcow2", "disk-image")
-    results = (
-        Result("os", Severity.CRITICAL, finding),
-        Result("disk", Severity.INFO, replace(finding, subject="[red]x[/]")),
-    )
-    return Report(target, HOSTILE, "d" * 64, "memory", "1.2.3", "2026-06-01T12:00:00+00:00", 0, results, (HOSTILE,))
-
-
-CASES: dict[str, Callable[[dict[str, Entry]], Report]] = {
-    "sound": sound,
-    "broken": broken,
-    "unreadable": unreadable,
-    "hostile": hostile,
-}
-
-
-def written(report: Report, name: str) -> str:
-    stream = io.StringIO()
-    WRITERS[name](report, stream, Severity.WARNING)
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("case", CASES)
 def test_reports_are_as_they_were(case: str, name: str, tree: dict[str, Entry], request: pytest.FixtureRequest) -> None:
     report = CASES[case](tree)
@@ -92,7 +36,7 @@ def test_reports_are_as_they_were(case: str, name: str, tree: dict[str, Entry], 
 
 def test_no_golden_file_is_left_over(tree: dict[str, Entry]) -> None:
     expected = {
-        f"{case}.{make(images.debian()).exit_status()}.{name}" for case, make in CASES.items() for name in WRITERS
+        f"{case}.{make(images.debian()).exit_status()}.{name}" for case, make in CASES.items() for name in FORMATS
     }
     assert {path.name for path in GOLDEN.iterdir() if path.name.split(".")[0] in CASES} == expected
 
@@ -109,6 +53,57 @@ def test_the_verdict_is_the_last_line(tree: dict[str, Entry]) -> None:
 
 def test_plain_text_is_not_wrapped(tree: dict[str, Entry]) -> None:
     assert max(len(line) for line in written(broken(tree), "text").splitlines()) > 100
+
+
+def test_failures_come_first_and_a_passed_check_is_one_line(tree: dict[str, Entry]) -> None:
+    lines = written(broken(tree), "text").splitlines()
+    failed = next(index for index, line in enumerate(lines) if line.startswith("  FAIL"))
+    passed = next(index for index, line in enumerate(lines) if line.startswith("  PASS    os "))
+    assert failed < passed
+    assert lines[passed].endswith("distribution: the distribution is Debian GNU/Linux 12 (bookworm)")
+    assert "  PASS    architecture  2 passed" in lines
+
+
+def test_what_passed_in_a_check_that_failed_is_a_number(tree: dict[str, Entry]) -> None:
+    section = written(broken(tree), "text").partition("Required packages")[2].partition("\n\n")[0]
+    assert section.count("FAIL") == 2
+    assert section.endswith("  PASS    1 more")
+
+
+def test_everything_can_be_asked_for(tree: dict[str, Entry]) -> None:
+    report, stream = broken(tree), io.StringIO()
+    write_all(report, stream, Severity.WARNING)
+    assert stream.getvalue().count("  PASS    ") == report.count(Status.PASS)
+    assert "jq: jq 1.0 is installed" in stream.getvalue()
+    assert " more" not in stream.getvalue()
+
+
+def test_checks_that_were_not_asked_for_are_one_line(tree: dict[str, Entry]) -> None:
+    text = written(waived(tree), "text")
+    assert "not asked for: architecture, commands-required\n" in text
+    assert text.count("commands-required") == 1
+    assert "skipped" not in text
+
+
+def test_a_waived_failure_says_until_when_and_why(tree: dict[str, Entry]) -> None:
+    text = written(waived(tree), "text")
+    assert "  WAIVED  CN=Old CA: " in text
+    assert "waiver:   until 2026-09-01: renewed with the next release\n" in text
+    assert "file:     /usr/local/share/ca-certificates/old.crt:1\n" in text
+
+
+def test_waivers_are_listed_in_every_state(tree: dict[str, Entry]) -> None:
+    text = written(waived(tree), "text")
+    assert "  active   ca-anchors, CN=Old*: 1 failure, until 2026-09-01\n" in text
+    assert "  expired  disk, *: 1 failure, since 2026-05-01\n" in text
+    assert "  unused   os, *: 0 failures, until 2026-12-01\n" in text
+
+
+def test_what_is_most_severe_comes_first() -> None:
+    finding = Finding("s", Status.FAIL, "m")
+    results = [Result(check, Severity(check), finding) for check in ("info", "critical", "warning")]
+    titles = re.findall(r"^(\w+)  \(", written(made(*results), "text"), re.MULTILINE)
+    assert titles == ["critical", "warning", "info"]
 
 
 def test_failures_below_the_threshold_are_told(tree: dict[str, Entry]) -> None:
@@ -131,9 +126,27 @@ def test_junit_counts_failures_errors_and_skipped(tree: dict[str, Entry]) -> Non
     report = unreadable(tree)
     root = ET.fromstring(written(report, "junit"))
     assert root.tag == "testsuites"
-    kinds = {"failures": Status.FAIL, "errors": Status.ERROR, "skipped": Status.SKIP}
+    kinds = {"failures": Status.FAIL, "errors": Status.ERROR}
     assert {kind: int(root.attrib[kind]) for kind in kinds} == {kind: report.count(kinds[kind]) for kind in kinds}
-    assert int(root.attrib["tests"]) == len(report.results)
+    asked = [result for result in report.results if result.asked]
+    assert int(root.attrib["tests"]) == len(asked)
+
+
+def test_junit_shows_a_waived_failure_as_skipped(tree: dict[str, Entry]) -> None:
+    root = ET.fromstring(written(waived(tree), "junit"))
+    (case,) = root.findall("testsuite/testcase[@name='CN=Old CA']/skipped")
+    assert case.attrib["message"].startswith("waived until 2026-09-01: renewed with the next release: /usr/local")
+    assert root.attrib["failures"] == "1"
+
+
+def test_junit_is_the_same_without_lxml(tree: dict[str, Entry]) -> None:
+    code = (
+        "import sys; sys.modules['lxml'] = None\n"
+        "from tests.support import images, reports\n"
+        "print(reports.written(reports.hostile({}), 'junit') + reports.written(reports.waived({}), 'junit'), end='')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert done.stdout.decode() == written(hostile(tree), "junit") + written(waived(tree), "junit")
 
 
 def test_junit_is_valid_xml_whatever_the_image_says(tree: dict[str, Entry]) -> None:
@@ -141,31 +154,6 @@ def test_junit_is_valid_xml_whatever_the_image_says(tree: dict[str, Entry]) -> N
     case = root.find("testsuite/testcase")
     assert case is not None
     assert case.attrib["name"].startswith("\\x1b[2J\\x00\\u202e<b>")
-
-
-def test_an_inspection_shows_what_a_person_asks_for(tree: dict[str, Entry]) -> None:
-    stream = io.StringIO()
-    INSPECTION_WRITERS["text"](facts_of(tree, disk=images.disk()), stream)
-    text = stream.getvalue()
-    for expected in (
-        "Debian GNU/Linux 12 (bookworm)",
-        "6.1.0-28-amd64",
-        "x86_64",
-        "ext4, on /",
-        "5 (dpkg; 0 more known",
-        "1.9.3+ds1-1+b1",
-        "CN=Internal CA",
-        "2025-06-01 to 2027-06-01, CA:TRUE",
-        pki.sha256(pki.certificate("Internal CA")),
-    ):
-        assert expected in text
-
-
-def test_an_inspection_says_what_could_not_be_read() -> None:
-    stream = io.StringIO()
-    INSPECTION_WRITERS["text"](facts_of({}), stream)
-    assert "could not be read: no operating system" in stream.getvalue()
-    assert "could not be read: no package database" in stream.getvalue()
 
 
 class Terminal(io.StringIO):
@@ -183,8 +171,8 @@ def test_a_narrow_terminal_gets_colours_and_a_hanging_indent(
     assert "\x1b[1;31mFAIL" in stream.getvalue()
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in stream.getvalue().splitlines()]
     assert max(len(line.rstrip()) for line in lines) <= 60
-    start = next(index for index, line in enumerate(lines) if line.startswith("  FAIL   CN=Internal CA: "))
-    assert lines[start + 1].startswith(" " * 9 + "/usr/local/share")
+    start = next(index for index, line in enumerate(lines) if line.startswith("  FAIL    CN=Internal CA: "))
+    assert lines[start + 1].startswith(" " * 10 + "/usr/local/share")
 
 
 def test_a_hostile_image_sends_no_escape_to_a_terminal(tree: dict[str, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,15 +183,13 @@ def test_a_hostile_image_sends_no_escape_to_a_terminal(tree: dict[str, Entry], m
     assert left.replace("\n", "").isprintable()
 
 
-def test_doctor_says_which_engine_works_and_what_mends_it() -> None:
-    found = [
-        Diagnosis("guestfs", "QEMU", ok=True, message="/usr/bin/qemu"),
-        Diagnosis("guestfs", "kernel", ok=False, message="not readable", remedy="chmod 0644 it"),
-        Diagnosis("direct", "QEMU", ok=True, message="/usr/bin/qemu"),
-    ]
-    stream = io.StringIO()
-    assert write_diagnoses(found, stream)
-    assert "engine guestfs  does not work" in stream.getvalue()
-    assert "remedy: chmod 0644 it" in stream.getvalue()
-    assert "This host can read disk images (direct)." in stream.getvalue()
-    assert not write_diagnoses(found[:2], stream)
+def test_every_format_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "doc/source/reports.rst").read_text(encoding="utf-8")
+    for name in (*WRITERS, *FACT_WRITERS):
+        assert f"\n``{name}``  " in text
+
+
+def test_no_writer_costs_anything_before_it_writes() -> None:
+    code = "import sys, diskimage_validator.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"jinja2", "cyclonedx", "junitparser", "lxml"} & set(done.stdout.split())

@@ -1,13 +1,6 @@
-"""Certificates from PEM or DER bytes, one by one: what cannot be parsed is named and the rest goes on.
+"""Certificates from PEM or DER bytes, one by one: what cannot be parsed is named and the rest goes on."""
 
-``cryptography`` parses a PEM file as a whole or not at all; a trust store of 150 certificates must not become
-unreadable because of one of them. So blocks are split here, line by line as OpenSSL does it, and parsed singly.
-"""
-
-import base64
-import binascii
 import hashlib
-import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,18 +8,30 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.x509.extensions import ExtensionTypeVar
+
+from diskimage_validator import pem
+from diskimage_validator.der import DerError
+from diskimage_validator.name_hash import subject_hash
 
 MAX_CERTIFICATES: Final = 10_000
 _LABELS: Final = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
-_BEGIN: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s*")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """One X.509 certificate.
+    """One X.509 certificate (RFC 5280).
 
     ``sha256``: fingerprint of the DER form, lower-case hex; ``subject`` and ``issuer``: RFC 4514; times are UTC;
-    ``is_ca``: basicConstraints' cA, None if there is no such extension.
+    ``is_ca``: basicConstraints' cA, None if there is no such extension; ``is_constraint_critical``: whether that is
+    marked critical; ``path_length``: its pathLenConstraint; ``signs_certificates``: keyUsage's keyCertSign, None if
+    there is no such extension; ``key_type``: ``RSA``, ``EC``, ``DSA`` or the class of another key; ``key_bits``: of
+    RSA, EC and DSA keys, else 0; ``curve``: of an EC key, as ``secp256r1``; ``signature``: hash of the signature in
+    lower case, as ``sha256``, empty where the algorithm has none of its own (Ed25519); ``self_signed``: subject,
+    issuer and the key identifiers say so; ``key_id``: subjectKeyIdentifier, hex; ``key_sha256``: of the public key
+    (SubjectPublicKeyInfo); ``name_hash``: what OpenSSL looks the subject up by.
     """
 
     sha256: str
@@ -35,6 +40,17 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     is_ca: bool | None
+    is_constraint_critical: bool = False
+    path_length: int | None = None
+    signs_certificates: bool | None = None
+    key_type: str = ""
+    key_bits: int = 0
+    curve: str = ""
+    signature: str = ""
+    self_signed: bool = False
+    key_id: str = ""
+    key_sha256: str = ""
+    name_hash: str = ""
 
     def __str__(self) -> str:
         return self.subject or f"sha256 {self.sha256}"
@@ -80,11 +96,11 @@ def parse_certificates(data: bytes) -> Parsed:
     """
     certificates: list[Certificate] = []
     unparsed: list[Unparsed] = []
-    for index, der in enumerate(_blocks(data), start=1):
+    for index, block in enumerate(_blocks(data), start=1):
         if index > MAX_CERTIFICATES:
             unparsed.append(Unparsed(index, f"more than {MAX_CERTIFICATES} certificates: the rest was not read"))
             break
-        parsed = Unparsed(index, der) if isinstance(der, str) else _parse_der(index, der)
+        parsed = Unparsed(index, block.fault) if block.fault else load_certificate(block.der, index)
         if isinstance(parsed, Unparsed):
             unparsed.append(parsed)
         else:
@@ -94,64 +110,110 @@ def parse_certificates(data: bytes) -> Parsed:
 
 def fingerprints(data: bytes) -> Iterator[str]:
     """Yield the sha256 of every block in ``data`` without parsing it any further."""
-    for der in _blocks(data):
-        if isinstance(der, bytes):
-            yield hashlib.sha256(der).hexdigest()
+    for block in _blocks(data):
+        if not block.fault:
+            yield hashlib.sha256(block.der).hexdigest()
 
 
 def holds_private_key(data: bytes) -> bool:
     """Whether ``data`` has a PEM block with a private key of any kind."""
-    return re.search(rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----", data) is not None
+    return bool(pem.private_keys(data))
 
 
-def _blocks(data: bytes) -> Iterator[bytes | str]:
-    """Yield the DER form of every certificate block, or a reason why there is none."""
-    if data[:1] == b"\x30" and b"-----BEGIN" not in data:
-        yield data
-        return
-    label: bytes | None = None
-    body: list[bytes] = []
-    for line in data.splitlines():
-        if label is None:
-            begin = _BEGIN.fullmatch(line)
-            if begin and begin[1] in _LABELS:
-                label, body = begin[1], []
-        elif not line.startswith(b"-----"):
-            body.append(line)
-        else:
-            yield _decode(body) if line.rstrip() == b"-----END %s-----" % label else "its END line is damaged"
-            label = None
-    if label is not None:
-        yield "it has no END line"
+def is_der(data: bytes) -> bool:
+    """Whether ``data`` is rather a single DER certificate than PEM text."""
+    return data[:1] == b"\x30" and b"-----BEGIN" not in data
 
 
-def _decode(body: list[bytes]) -> bytes | str:
-    try:
-        return base64.b64decode(b"".join(b"".join(body).split()), validate=True)
-    except binascii.Error:
-        return "it is no valid base64"
-
-
-def _parse_der(index: int, der: bytes) -> Certificate | Unparsed:
+def load_certificate(der: bytes, index: int = 1) -> Certificate | Unparsed:
+    """Return the certificate of that DER form, or why it is none. ``index`` is for the latter. Never raises."""
     digest = hashlib.sha256(der).hexdigest()
+    if len(der) > pem.MAX_BLOCK:
+        return Unparsed(index, f"it is larger than {pem.MAX_BLOCK // 1024} KiB", digest)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities that cryptography will refuse one day; it still reads them
-            loaded = x509.load_der_x509_certificate(der)
-            return Certificate(
-                sha256=digest,
-                subject=loaded.subject.rfc4514_string(),
-                issuer=loaded.issuer.rfc4514_string(),
-                not_before=loaded.not_valid_before_utc,
-                not_after=loaded.not_valid_after_utc,
-                is_ca=_is_ca(loaded),
-            )
+            return _certificate(x509.load_der_x509_certificate(der), der, digest)
     except Exception as error:  # hostile input: cryptography documents no complete list
         return Unparsed(index, f"{type(error).__name__}: {error}", digest)
 
 
-def _is_ca(certificate: x509.Certificate) -> bool | None:
+def _blocks(data: bytes) -> Iterator[pem.Block]:
+    return iter([pem.Block("", 1, data)]) if is_der(data) else pem.blocks(data, _LABELS)
+
+
+def _certificate(loaded: x509.Certificate, der: bytes, digest: str) -> Certificate:
+    constraints = _extension(loaded, x509.BasicConstraints)
+    usage = _extension(loaded, x509.KeyUsage)
+    identifier = _extension(loaded, x509.SubjectKeyIdentifier)
+    key = _key(loaded)
+    return Certificate(
+        sha256=digest,
+        subject=loaded.subject.rfc4514_string(),
+        issuer=loaded.issuer.rfc4514_string(),
+        not_before=loaded.not_valid_before_utc,
+        not_after=loaded.not_valid_after_utc,
+        is_ca=constraints.ca if constraints else None,
+        is_constraint_critical=_is_critical(loaded, x509.BasicConstraints),
+        path_length=constraints.path_length if constraints else None,
+        signs_certificates=usage.key_cert_sign if usage else None,
+        key_type=key[0],
+        key_bits=key[1],
+        curve=key[2],
+        signature=_signature(loaded),
+        self_signed=_is_self_signed(loaded, identifier),
+        key_id=identifier.digest.hex() if identifier else "",
+        key_sha256=key[3],
+        name_hash=_name_hash(der),
+    )
+
+
+def _extension(certificate: x509.Certificate, kind: type[ExtensionTypeVar]) -> ExtensionTypeVar | None:
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def _is_critical(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> bool:
+    return any(extension.critical for extension in certificate.extensions if isinstance(extension.value, kind))
+
+
+def _key(certificate: x509.Certificate) -> tuple[str, int, str, str]:
+    """Return type, bits, curve and sha256 of the public key; of a kind that cannot be read, its OID alone."""
+    try:
+        key = certificate.public_key()
+    except Exception:  # an unknown curve or algorithm, explicit parameters: the certificate is still one
+        return certificate.public_key_algorithm_oid.dotted_string, 0, "", ""
+    form = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = hashlib.sha256(form).hexdigest()
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size, "", digest
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "EC", key.key_size, key.curve.name, digest
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size, "", digest
+    return type(key).__name__.removesuffix("PublicKey"), 0, "", digest
+
+
+def _signature(certificate: x509.Certificate) -> str:
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except Exception:  # an algorithm that cryptography does not know
+        return certificate.signature_algorithm_oid.dotted_string
+    return algorithm.name if algorithm else ""
+
+
+def _name_hash(der: bytes) -> str:
+    try:
+        return subject_hash(der)
+    except DerError:  # an odd name that cryptography reads all the same
+        return ""
+
+
+def _is_self_signed(certificate: x509.Certificate, identifier: x509.SubjectKeyIdentifier | None) -> bool:
+    authority = _extension(certificate, x509.AuthorityKeyIdentifier)
+    issued_by_itself = certificate.subject == certificate.issuer
+    if not identifier or not authority or authority.key_identifier is None:
+        return issued_by_itself
+    return issued_by_itself and authority.key_identifier == identifier.digest

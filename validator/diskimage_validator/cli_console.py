@@ -1,6 +1,7 @@
 """The terminal side of the command line: messages, progress, and files that are complete or not there."""
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -21,8 +22,11 @@ PATIENCE: Final = 2.0
 """Seconds that a step may take before a person is told about it."""
 
 
-def print_error(error: ValidatorError) -> None:
+def print_error(error: Exception) -> None:
     """Write ``error: ...`` and ``hint: ...`` on stderr. Line breaks of the message stay."""
+    if not isinstance(error, ValidatorError):
+        hint = "this is a bug: run it again with DISKIMAGE_VALIDATOR_DEBUG=1 and report the traceback"
+        error = ValidatorError(f"internal error: {type(error).__name__}: {error}", hint)
     for line in [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]:
         click.echo("\n".join(printable(part) for part in line.split("\n")), err=True)
 
@@ -83,6 +87,8 @@ class Progress:
 def output(path: str | None) -> Iterator[TextIO]:
     """Give a stream for a result: stdout, or the file at ``path``, which is written aside and renamed when complete.
 
+    A device or a pipe is written directly.
+
     A reader of stdout that has seen enough (``| head``) is no error: the exit status still tells the verdict.
     """
     if path is None:
@@ -92,20 +98,51 @@ def output(path: str | None) -> Iterator[TextIO]:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    target = Path(path)
-    try:
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+    with _as_usage_error(path):
+        if _is_special(Path(path)):
+            with Path(path).open("w", encoding="utf-8", errors="backslashreplace") as file:
                 yield file
-            aside.chmod(0o666 & ~_umask())
-            aside.replace(target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        else:
+            with _aside(Path(path)) as file:
+                yield file
+
+
+def check_writable(path: str) -> None:
+    """Raise UsageError if ``output`` could not write ``path``. Nothing is left there."""
+    with _as_usage_error(path):
+        target = Path(path)
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not _is_special(target):
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
+
+
+@contextlib.contextmanager
+def _as_usage_error(path: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _is_special(path: Path) -> bool:
+    """Whether ``path`` is a device or a pipe, such as /dev/null: what must not be replaced by a file."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextlib.contextmanager
+def _aside(target: Path) -> Iterator[TextIO]:
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    aside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+            yield file
+        aside.chmod(0o666 & ~_umask())
+        aside.replace(target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def _umask() -> int:
@@ -133,6 +170,5 @@ def guarded(command: Callable[[], int]) -> int:
     except Exception as error:
         if os.environ.get("DISKIMAGE_VALIDATOR_DEBUG"):
             raise
-        hint = "this is a bug: run it again with DISKIMAGE_VALIDATOR_DEBUG=1 and report the traceback"
-        print_error(ValidatorError(f"internal error: {type(error).__name__}: {error}", hint))
+        print_error(error)
         return 3

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import UsageError
+from diskimage_validator.model import DISTRIBUTION
 
-DISTRIBUTION: Final = "airgap-image-factory"
 _INSTALLED: Final = ("share", DISTRIBUTION, "elements")
 
 

@@ -40,13 +40,18 @@ logging.getLogger(format_inspector.__name__).addHandler(logging.NullHandler())
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image that passed the pre-flight. Sizes in bytes; ``notes`` are harmless oddities for the report."""
+    """An image that passed the pre-flight. Sizes in bytes; ``notes`` are harmless oddities for the report.
+
+    ``compat`` and ``compression`` are qcow2's (see Disk), None for any other format.
+    """
 
     path: Path
     format: str
     file_size: int
     virtual_size: int
     sha256: str
+    compat: str | None = None
+    compression: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -61,7 +66,9 @@ def examine(path: Path, *, image_format: str | None = None, progress: Callable[[
     detected = _inspect_header(path, image_format)
     details = _qemu_img("info", path, detected)
     _refuse_references(path, details)
-    notes = _check_consistency(path) if detected == "qcow2" else ()
+    checked = _check_consistency(path) if detected == "qcow2" else {}
+    leaks = int(checked.get("leaks", 0))
+    features = details.get("format-specific", {}).get("data", {}) if detected == "qcow2" else {}
     if progress:
         progress(f"computing the sha256 of {path.name}")
     return ImageFile(
@@ -70,7 +77,9 @@ def examine(path: Path, *, image_format: str | None = None, progress: Callable[[
         file_size=path.stat().st_size,
         virtual_size=int(details["virtual-size"]),
         sha256=sha256_of(path),
-        notes=notes,
+        compat=features.get("compat"),
+        compression=_compression(features, checked) if detected == "qcow2" else None,
+        notes=(f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else (),
     )
 
 
@@ -157,10 +166,14 @@ def _refuse_references(path: Path, details: dict[str, Any]) -> None:
         raise TargetError(f"{path}: QEMU marked the image as corrupt", "repair or rebuild the image")
 
 
-def _check_consistency(path: Path) -> tuple[str, ...]:
-    """Run ``qemu-img check`` (exit status 2: corrupt, 3: leaked clusters; qemu-img(1)) and return notes."""
+def _compression(features: dict[str, Any], checked: dict[str, Any]) -> str:
+    """Return the compression of the clusters: the header names a type even if nothing is compressed."""
+    return str(features.get("compression-type", "zlib")) if checked.get("compressed-clusters") else "none"
+
+
+def _check_consistency(path: Path) -> dict[str, Any]:
+    """Run ``qemu-img check`` (exit status 2: corrupt, 3: leaked clusters; qemu-img(1)) and return what it counted."""
     outcome = _qemu_img("check", path, "qcow2", good=(0, 2, 3))
     if outcome.get("corruptions") or outcome.get("check-errors"):
         raise TargetError(f"{path}: the qcow2 metadata is corrupt", "rebuild the image; qemu-img check shows details")
-    leaks = int(outcome.get("leaks", 0))
-    return (f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else ()
+    return outcome

@@ -10,6 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 SCHEMA_VERSION = 2
+DISTRIBUTION = "airgap-image-factory"
+"""Name of the distribution on a package index; its version is the tool's."""
+NOT_ASKED = "the policy does not ask for it"
+"""Message of the one result of a check that did not run because the policy has no such rule."""
 
 
 class Status(StrEnum):
@@ -90,6 +94,11 @@ class Result:
     def status(self) -> Status:
         """The finding's status."""
         return self.finding.status
+
+    @property
+    def asked(self) -> bool:
+        """Whether the policy asks for the check at all."""
+        return not (self.status is Status.SKIP and self.finding.message == NOT_ASKED)
 
     @property
     def counts(self) -> bool:

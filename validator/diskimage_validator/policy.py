@@ -1,20 +1,22 @@
 """From a YAML file, or the name of a shipped policy, to a Policy. All errors at once, each with its path and line."""
 
 import difflib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from diskimage_validator.endpoints import Address, Endpoint
 from diskimage_validator.errors import PolicyError, UsageError
 from diskimage_validator.policy_document import read_document
-from diskimage_validator.policy_files import read_cas, read_file
+from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_merge import anchor_files, merge
 from diskimage_validator.policy_model import Policy, Rules, TrustedCa
+from diskimage_validator.rules.certificates import TrustedSource
 
 MAX_DEPTH: Final = 8
 """Policies in a row that extend each other."""
@@ -46,16 +48,18 @@ def shipped_text(name: str) -> str:
     return (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def load_policy(name_or_path: str, *, ca_files: Iterable[str | Path] = ()) -> Policy:
+def load_policy(
+    name_or_path: str, *, ca_files: Iterable[str | Path] = (), endpoints: Iterable[Endpoint] = ()
+) -> Policy:
     """Return the policy of a shipped name (``container-node``) or of a YAML file, with all that it extends.
 
     ``ca_files`` are certificate files (PEM or DER) on this host; their CAs are asked for in addition to the policy's.
-    A shipped name wins over a file of that name in the current folder. Raises UsageError if there is no such policy
-    or file, PolicyError with all problems of the policy's text.
+    So are ``endpoints``. A shipped name wins over a file of that name in the current folder. Raises UsageError if there
+    is no such policy or file, PolicyError with all problems of the policy's text.
     """
     policy = _policy(_find(name_or_path, Path()))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
-    return Policy(policy.rules, _unique([*policy.trusted, *given]))
+    return replace(policy, trusted=_unique([*policy.trusted, *given]), endpoints=(*policy.endpoints, *endpoints))
 
 
 def parse_policy(text: str, name: str, folder: Path) -> Policy:
@@ -86,9 +90,13 @@ def _policy(source: Source) -> Policy:
         rules = Rules.model_validate(merged)
     except ValidationError as error:  # each part is sound, the whole is not
         raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
-    return Policy(
-        rules, _unique(ca for entry in rules.certificates.trusted for ca in _trusted(entry.sha256, entry.file))
+    certificates = rules.certificates
+    endpoints = tuple(
+        read_endpoint(Address(entry.name, entry.port), entry.chain, entry.consumers, strict=entry.strict)
+        for entry in certificates.endpoints
     )
+    distrusted = _resolve_cas(certificates.distrusted or [])
+    return Policy(rules, _resolve_cas(certificates.trusted), endpoints, distrusted)
 
 
 def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -132,22 +140,37 @@ def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
 
 
 def _bad_files(document: Document, source: Source) -> list[Problem]:
-    """Read the CA files that the document names; what is wrong with the *form* of an entry is the model's business."""
+    """Read the files that the document names; what is wrong with the *form* of an entry is the model's business."""
+    return [
+        *_bad_entries(document, source, "trusted", "file", read_cas),
+        *_bad_entries(document, source, "distrusted", "file", read_cas),
+        *_bad_entries(document, source, "endpoints", "chain", lambda path, _: read_chain(path)),
+    ]
+
+
+def _bad_entries(
+    document: Document, source: Source, section: str, key: str, read: Callable[[Path, str], object]
+) -> Iterator[Problem]:
     certificates = document.data.get("certificates")
-    entries = certificates.get("trusted") if isinstance(certificates, dict) else None
-    problems = []
+    entries = certificates.get(section) if isinstance(certificates, dict) else None
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, dict) and isinstance(file := entry.get("file"), str) and file:
-            path = ("certificates", "trusted", index, "file")
+        if isinstance(entry, dict) and isinstance(file := entry.get(key), str) and file:
+            path = ("certificates", section, index, key)
             try:
-                read_cas(source.folder / file, file)
+                read(source.folder / file, file)
             except UsageError as error:
-                problems.append(Problem(document.line(path), path, error.message))
-    return problems
+                yield Problem(document.line(path), path, error.message)
 
 
-def _trusted(sha256: str | None, file: str | None) -> list[TrustedCa]:
-    return [TrustedCa(sha256, "", "policy")] if sha256 else read_cas(Path(str(file)), str(file))
+def _resolve_cas(entries: Iterable[TrustedSource]) -> tuple[TrustedCa, ...]:
+    """Return the CAs that entries of a policy name by digest or by file."""
+    found: list[TrustedCa] = []
+    for entry in entries:
+        if entry.sha256:
+            found.append(TrustedCa(entry.sha256, "", "policy"))
+        else:
+            found += read_cas(Path(str(entry.file)), str(entry.file))
+    return _unique(found)
 
 
 def _unique(cas: Iterable[TrustedCa]) -> tuple[TrustedCa, ...]:

@@ -1,13 +1,19 @@
 """The files that a policy or the command line names: read with a limit, and CAs out of them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from diskimage_validator.certificates import holds_private_key, parse_certificates
+from diskimage_validator.endpoints import SYSTEM, Address, Endpoint
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_model import TrustedCa
 
 MAX_FILE_SIZE: Final = 256 * 1024
+MAX_CHAIN: Final = 20
 
 
 def read_file(path: Path, what: str) -> bytes:
@@ -34,3 +40,36 @@ def read_cas(path: Path, source: str) -> list[TrustedCa]:
     if not parsed.certificates:
         raise UsageError(f"CA file {path} holds no certificate", "PEM blocks or one DER certificate are wanted")
     return [TrustedCa(certificate.sha256, certificate.subject, source) for certificate in parsed.certificates]
+
+
+def read_chain(path: Path) -> tuple[bytes, ...]:
+    """Return the DER form of the certificates in a PEM file of this host, the server's first. Raises UsageError."""
+    return parse_chain(read_file(path, "chain"), f"chain {path}")
+
+
+def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
+    """Return the DER form of the certificates in PEM text, the server's first.
+
+    Text between them, such as ``openssl s_client -showcerts`` prints, and repetitions are passed over. Raises
+    UsageError with a message that begins with ``name``.
+    """
+    parsed = parse_certificates(data)
+    if holds_private_key(data):
+        raise UsageError(f"{name} holds a private key", "give only certificates, and keep the key safe")
+    if parsed.unparsed:
+        bad = parsed.unparsed[0]
+        raise UsageError(f"{name}: certificate {bad.index} cannot be parsed: {bad.reason}")
+    if not parsed.certificates or data[:1] == b"\x30":
+        raise UsageError(f"{name} holds no certificate in PEM form", "diskimage-validator fetch-chain NAME:PORT")
+    if len(parsed.certificates) > MAX_CHAIN:
+        raise UsageError(f"{name} has more than {MAX_CHAIN} certificates", "give what the endpoint presents")
+    is_ca = [certificate.is_ca for certificate in parsed.certificates]
+    if is_ca[0] and not all(is_ca):
+        raise UsageError(f"{name} begins with a CA", "put the server's own certificate first")
+    loaded = x509.load_pem_x509_certificates(data)
+    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in loaded))
+
+
+def read_endpoint(address: Address, chain: str, consumers: Sequence[str] = (), *, strict: bool = False) -> Endpoint:
+    """Return an endpoint whose chain is in the file ``chain``. Raises UsageError."""
+    return Endpoint(address, read_chain(Path(chain)), tuple(consumers) or (SYSTEM,), strict, chain)

@@ -6,11 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
+from diskimage_validator.endpoints import Endpoint
 from diskimage_validator.rules.access import AccessRules
 from diskimage_validator.rules.air_gap import AirGapRules
 from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField
 from diskimage_validator.rules.certificates import CertificateRules
 from diskimage_validator.rules.containers import ContainerRules
+from diskimage_validator.rules.files import FileRules
 from diskimage_validator.rules.hygiene import HygieneRules
 from diskimage_validator.rules.packages import CommandRules, PackageRules
 from diskimage_validator.rules.provenance import ProvenanceRules
@@ -54,6 +56,7 @@ class Rules(Model):
     boot: BootRules = BootRules()
     access: AccessRules = AccessRules()
     hygiene: HygieneRules = HygieneRules()
+    files: FileRules = FileRules()
     disk: DiskRules = DiskRules()
     provenance: ProvenanceRules = ProvenanceRules()
     severity: dict[str, SeverityField] = {}
@@ -62,7 +65,7 @@ class Rules(Model):
 
 @dataclass(frozen=True)
 class TrustedCa:
-    """A CA that the target has to trust.
+    """A CA that the target has to trust, or must not trust.
 
     ``sha256``: of the certificate's DER form, lower-case hex; ``subject``: RFC 4514, empty if only the digest is known;
     ``source``: where it was asked for.
@@ -78,10 +81,12 @@ class TrustedCa:
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy that is ready for use: its rules and the CAs they and the command line name."""
+    """A policy that is ready for use: its rules and the CAs and endpoints that they and the command line name."""
 
     rules: Rules
     trusted: tuple[TrustedCa, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    distrusted: tuple[TrustedCa, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,7 +96,11 @@ class Policy:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: certificates by digest, not by file name."""
-        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted"}})
+        resolved = {"trusted", "distrusted", "endpoints"}
+        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": resolved})
         rules["certificates"]["trusted"] = sorted({ca.sha256 for ca in self.trusted})
+        rules["certificates"]["endpoints"] = sorted(endpoint.identity for endpoint in self.endpoints)
+        if self.rules.certificates.distrusted is not None:
+            rules["certificates"]["distrusted"] = sorted({ca.sha256 for ca in self.distrusted})
         canonical = json.dumps(rules, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

@@ -10,10 +10,10 @@ from typing import Final
 
 OPERATORS: Final = ("<<", "<=", "=", ">=", ">>")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9+._-]*"
-_ALTERNATIVE: Final = re.compile(
-    rf"\s*(?P<name>{_NAME})\s*(?:\(\s*(?P<operator>[<>=]{{1,2}})\s*(?P<version>[0-9][A-Za-z0-9.+~:^_-]*)\s*\))?\s*",
-    re.ASCII,
-)
+_PATTERN: Final = r"[A-Za-z0-9*?\[][A-Za-z0-9+._*?\[\]!-]*"
+_BOUND: Final = r"\(\s*(?P<operator>[<>=]{1,2})\s*(?P<version>[0-9][A-Za-z0-9.+~:^_-]*)\s*\)"
+_ALTERNATIVE: Final = re.compile(rf"\s*(?P<name>{_NAME})\s*(?:{_BOUND})?\s*", re.ASCII)
+_ALTERNATIVE_PATTERN: Final = re.compile(rf"\s*(?P<name>{_PATTERN})\s*(?:{_BOUND})?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,16 @@ class Relation:
         return " | ".join(str(alternative) for alternative in self.alternatives)
 
 
-def parse_relation(text: str) -> Relation:
-    """Return the relation that ``text`` spells. Raises ValueError with a sentence for the user."""
-    return Relation(tuple(_parse_alternative(part) for part in text.split("|")))
+def parse_relation(text: str, *, patterns: bool = False) -> Relation:
+    """Return the relation that ``text`` spells; with ``patterns``, names may be patterns of fnmatch(3).
+
+    Raises ValueError with a sentence for the user.
+    """
+    return Relation(tuple(_parse_alternative(part, patterns) for part in text.split("|")))
 
 
-def _parse_alternative(text: str) -> Alternative:
-    match = _ALTERNATIVE.fullmatch(text)
+def _parse_alternative(text: str, patterns: bool) -> Alternative:
+    match = (_ALTERNATIVE_PATTERN if patterns else _ALTERNATIVE).fullmatch(text)
     if match is None:
         raise ValueError(f"'{text.strip()}' is no package relation: write 'name' or 'name (>= 1.9)', joined by '|'")
     operator = match["operator"] or ""

@@ -4,20 +4,16 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Final
 
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import Finding, Report, Result, Status
+from diskimage_validator.model import DISTRIBUTION, NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.waivers import apply_waivers
-
-DISTRIBUTION: Final = "airgap-image-factory"
-NOT_ASKED: Final = "the policy does not ask for it"
 
 Progress = Callable[[str], None]
 
@@ -36,11 +32,24 @@ def validate(
     of ``open_target``; ``progress`` is told what is being done. Raises a ValidatorError if there can be no report: a
     wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR results.
     """
+    return examine(target, policy, engine=engine, image_format=image_format, progress=progress)[1]
+
+
+def examine(
+    target: str,
+    policy: Policy | str,
+    *,
+    engine: str = "auto",
+    image_format: str | None = None,
+    also: Collection[str] = (),
+    progress: Progress | None = None,
+) -> tuple[Facts, Report]:
+    """Return what ``validate`` returns, and the facts behind it. ``also`` names fields of Facts to be read besides."""
     if isinstance(policy, str):
         policy = load_policy(policy)
     now, started = datetime.now(UTC), time.monotonic()
-    facts = inspect(target, policy=policy, engine=engine, image_format=image_format, progress=progress)
-    return run_checks(policy, facts, now=now, started=started)
+    facts = inspect(target, policy=policy, engine=engine, image_format=image_format, only=also, progress=progress)
+    return facts, run_checks(policy, facts, now=now, started=started)
 
 
 def inspect(
@@ -54,15 +63,16 @@ def inspect(
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
-    With a ``policy`` only what its checks need is read, and the commands that it asks for are looked up; without one,
-    the fields of Facts that ``only`` names, or all.
+    Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
+    besides those that ``only`` names, and the commands that the policy asks for are looked up.
     """
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)
-        commands = {name for names in policy.rules.commands.required for name in names}
+        rules = policy.rules
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        return collect(opened, commands=commands, only=needs, progress=progress)
+        wanted = needs.union(only or ())
+        return collect(opened, commands=rules.commands.names, files=rules.files.paths, only=wanted, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

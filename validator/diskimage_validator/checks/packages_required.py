@@ -2,7 +2,8 @@
 
 A requirement is written as Debian writes relations: a name, perhaps with a bound on its version, and alternatives
 joined by ``|``, any of which will do. So one line serves distributions that name a package differently. Versions
-compare in the order of the distribution's own package manager; a bound without an epoch ignores epochs.
+compare in the order of the distribution's own package manager; a bound without an epoch ignores epochs, and one without
+a release ignores RPM's releases.
 
 Only a package that is installed and configured counts. One that was removed but left its configuration, or one whose
 installation broke off, does not, and the finding says so. Virtual packages (``Provides``) do not count either.
@@ -24,11 +25,8 @@ An image with ``skopeo`` 1.2.2 fails, and so does one where ``skopeo`` was remov
 lists it, in the state ``config-files``.
 """
 
-import operator
-from collections.abc import Callable, Iterator
-from typing import Any, Final
-
-from univers.versions import DebianVersion
+from collections.abc import Iterator
+from typing import Final
 
 from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
@@ -36,19 +34,12 @@ from diskimage_validator.facts.packages import Package, Packages
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.relations import Alternative, Relation
+from diskimage_validator.versions import in_bounds
 
 ID: Final = "packages-required"
 TITLE: Final = "Required packages"
 SEVERITY: Final = Severity.CRITICAL
 NEEDS: Final = ("packages",)
-
-_OPERATORS: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "<<": operator.lt,
-    "<=": operator.le,
-    "=": operator.eq,
-    ">=": operator.ge,
-    ">>": operator.gt,
-}
 
 
 def asked(policy: Policy) -> bool:
@@ -67,7 +58,7 @@ def _check_relation(relation: Relation, packages: Packages) -> Finding:
     nearly: list[str] = []
     for alternative in relation.alternatives:
         for package in packages.named(alternative.name):
-            shortfall = _shortfall(package, alternative)
+            shortfall = _shortfall(package, alternative, packages.manager)
             if not shortfall:
                 actual = f"{package.name} {package.version}"
                 return _finding(relation, Status.PASS, f"{actual} is installed", actual, packages)
@@ -82,19 +73,12 @@ def _finding(relation: Relation, status: Status, message: str, actual: str, pack
     return Finding(str(relation), status, message, f"{relation} installed", actual, hint, packages.path)
 
 
-def _shortfall(package: Package, wanted: Alternative) -> str:
+def _shortfall(package: Package, wanted: Alternative, manager: str) -> str:
     """Return why ``package`` does not do for ``wanted``; empty if it does."""
     if package.state == "config-files":
         return f"{package.name} was removed; only its configuration is left (state config-files)"
     if not package.is_installed or package.flag != "ok":
         return f"{package.name} is not properly installed (state {package.state}, flag {package.flag})"
-    if wanted.operator and not _in_bounds(package.version, wanted):
+    if wanted.operator and not in_bounds(manager, package.version, wanted.operator, wanted.version):
         return f"{package.name} is installed in version {package.version}, not {wanted.operator} {wanted.version}"
     return ""
-
-
-def _in_bounds(version: str, wanted: Alternative) -> bool:
-    """Compare in dpkg's order. Raises InvalidVersion for a version that dpkg would not accept either."""
-    if ":" not in wanted.version:
-        version = version.partition(":")[2] or version
-    return _OPERATORS[wanted.operator](DebianVersion(version), DebianVersion(wanted.version))

@@ -7,16 +7,19 @@ from typing import Final, NoReturn
 
 import click
 
+from diskimage_validator.cli.certs import certs_command
+from diskimage_validator.cli.chain import fetch_chain_command
 from diskimage_validator.cli.diff import diff_command
 from diskimage_validator.cli.explain import explain_command
 from diskimage_validator.cli.files import cat_command, find_command, ls_command
 from diskimage_validator.cli.host import doctor_command, elements_path_command
 from diskimage_validator.cli.inspect import inspect_command
 from diskimage_validator.cli.policy import policy_group
+from diskimage_validator.cli.schema import schema_command
 from diskimage_validator.cli.validate import validate_command
 from diskimage_validator.cli_console import guarded
 from diskimage_validator.errors import UsageError
-from diskimage_validator.runner import DISTRIBUTION
+from diskimage_validator.model import DISTRIBUTION
 
 PROGRAM: Final = "diskimage-validator"
 
@@ -44,8 +47,11 @@ for command in (
     ls_command,
     cat_command,
     find_command,
+    certs_command,
+    fetch_chain_command,
     explain_command,
     policy_group,
+    schema_command,
     doctor_command,
     elements_path_command,
 ):

@@ -1,21 +1,25 @@
 """``inspect``: what is in an image, without a verdict."""
 
+from typing import Final
+
 import click
 
 from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
-from diskimage_validator.cli_console import Progress, output
+from diskimage_validator.cli_console import Progress, check_writable, output
+from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import FACTS
+from diskimage_validator.reports import FACT_WRITERS
 from diskimage_validator.reports.inspection import INSPECTION_WRITERS, PART_WRITERS
 from diskimage_validator.runner import inspect
+
+FORMATS: Final = {**INSPECTION_WRITERS, **{name: writer.write for name, writer in FACT_WRITERS.items()}}
 
 
 @click.command("inspect")
 @click.argument("target")
 @engine_option
 @image_format_option
-@click.option(
-    "--format", "report_format", type=click.Choice(list(INSPECTION_WRITERS)), default="text", help="Default: text."
-)
+@click.option("--format", "report_format", type=click.Choice(list(FORMATS)), default="text", help="Default: text.")
 @click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
 @output_option
 @quiet_option
@@ -30,12 +34,16 @@ def inspect_command(
     quiet: bool,
 ) -> int:
     """Print what is in TARGET, a disk image. The JSON form can be validated later, without the image."""
+    if part is not None and report_format not in PART_WRITERS:
+        raise UsageError(f"--part has no format {report_format}", f"formats: {', '.join(PART_WRITERS)}")
+    if output_file is not None:
+        check_writable(output_file)
     with Progress(quiet=quiet) as progress:
         only = None if part is None else {part}
         found = inspect(target, engine=engine, image_format=image_format, only=only, progress=progress)
     with output(output_file) as stream:
         if part is None:
-            INSPECTION_WRITERS[report_format](found, stream)
+            FORMATS[report_format](found, stream)
         else:
             PART_WRITERS[report_format](found, part, stream)
     return 0

@@ -59,7 +59,11 @@ class Stat:
 
 @dataclass(frozen=True)
 class Filesystem:
-    """One file system of the target. Sizes in bytes; None where the engine cannot tell."""
+    """One file system of the target. Sizes in bytes; None where the engine cannot tell.
+
+    ``free`` is what a user other than root can use. ``inodes`` is 0 where they are made as needed. ``clean`` says
+    whether it was unmounted in order and has no known error. ``features`` are those of ext2/3/4, see ext4(5).
+    """
 
     device: str
     type: str
@@ -68,15 +72,38 @@ class Filesystem:
     uuid: str
     size: int | None = None
     free: int | None = None
+    inodes: int | None = None
+    free_inodes: int | None = None
+    clean: bool | None = None
+    block_size: int | None = None
+    features: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition. ``start`` and ``size`` in bytes; ``type`` is MBR's id in hex, or GPT's GUID in upper case."""
+
+    device: str
+    number: int
+    start: int
+    size: int
+    type: str
 
 
 @dataclass(frozen=True)
 class Disk:
-    """Disk of a target at rest. ``partition_table`` is ``mbr``, ``gpt`` or ``none``; ``virtual_size`` in bytes."""
+    """Disk of a target at rest. ``partition_table`` is ``mbr``, ``gpt`` or ``none``; ``virtual_size`` in bytes.
+
+    ``partitions`` are those of the table, None where the engine cannot tell. ``compat`` is qcow2's, None for any other
+    format; ``compression`` is ``zlib``, ``zstd``, or ``none`` for an image without compressed clusters.
+    """
 
     partition_table: str
     virtual_size: int
     filesystems: tuple[Filesystem, ...]
+    partitions: tuple[Partition, ...] | None = None
+    compat: str | None = None
+    compression: str | None = None
 
 
 class Engine(ABC):

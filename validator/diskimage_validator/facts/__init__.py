@@ -13,18 +13,37 @@ from pydantic import TypeAdapter, ValidationError
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.accounts import Accounts, read_accounts
+from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
 from diskimage_validator.facts.boot import Boot, read_boot
+from diskimage_validator.facts.ca_collect import read_ca_stores
+from diskimage_validator.facts.ca_settings import CaSettings
+from diskimage_validator.facts.ca_sources.collect import read_ca_settings
+from diskimage_validator.facts.ca_stores import CaStores
+from diskimage_validator.facts.cloud_init import CloudInit, read_cloud_init
 from diskimage_validator.facts.commands import Commands, read_commands
+from diskimage_validator.facts.containers import Containers, read_containers
 from diskimage_validator.facts.disk import DiskFacts, read_disk, read_kernels
+from diskimage_validator.facts.endpoints import Endpoints, read_endpoints
+from diskimage_validator.facts.file_modes import FileModes, read_file_modes
+from diskimage_validator.facts.files import Files, read_files
+from diskimage_validator.facts.growth import Growth, read_growth
+from diskimage_validator.facts.identity import Identity, read_identity
+from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
+from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.provenance import Provenance, read_provenance
+from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
+from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
+from diskimage_validator.facts.secrets import Secrets, read_secrets
 from diskimage_validator.facts.services import Services, read_services
 from diskimage_validator.facts.ssh import Ssh, read_ssh
 from diskimage_validator.facts.sudo import Sudo, read_sudo
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
+from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 from diskimage_validator.tooling import COMMANDS
@@ -49,10 +68,27 @@ class Facts:
     os: OsRelease | Unreadable
     architecture: Architecture | Unreadable
     packages: Packages | Unreadable
+    apt_indices: AptIndices | Unreadable
     commands: Commands | Unreadable
+    libraries: Libraries | Unreadable
+    python: PythonPackages | Unreadable
     trust: TrustStore | Unreadable
+    ca_stores: CaStores | Unreadable
+    ca_settings: CaSettings | Unreadable
     disk: DiskFacts | Unreadable | None
     kernels: tuple[str, ...] | Unreadable
+    growth: Growth | Unreadable
+    containers: Containers | Unreadable
+    endpoints: Endpoints | Unreadable
+    identity: Identity | Unreadable
+    leftovers: Leftovers | Unreadable
+    cloud_init: CloudInit | Unreadable
+    usage: Usage | Unreadable
+    resolv_conf: ResolvConf | Unreadable
+    file_modes: FileModes | Unreadable
+    secrets: Secrets | Unreadable
+    files: Files | Unreadable
+    provenance: Provenance | Unreadable
     services: Services | Unreadable | None
     boot: Boot | Unreadable
     accounts: Accounts | Unreadable
@@ -63,11 +99,28 @@ class Facts:
 FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
     "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
+    "apt_indices": Reader("apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages"))),
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
+    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
+    "python": Reader("Python distributions", read_python_packages),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
+    "ca_stores": Reader("the stores of CAs", read_ca_stores),
+    "ca_settings": Reader("settings about CAs", read_ca_settings),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
+    "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
+    "endpoints": Reader("what the image would contact", read_endpoints),
+    "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
+    "leftovers": Reader("leftovers", read_leftovers),
+    "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
+    "usage": Reader("caches and logs", lambda scene: read_usage(scene.engine)),
+    "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine)),
+    "file_modes": Reader("file modes", read_file_modes),
+    "secrets": Reader("private keys and credentials", read_secrets),
+    "files": Reader("files that the policy names", read_files),
+    "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine)),
     "services": Reader("services", lambda scene: read_services(scene.engine)),
     "boot": Reader("what boots", lambda scene: read_boot(scene.engine)),
     "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
@@ -85,15 +138,17 @@ def collect(
     engine: Engine,
     *,
     commands: Iterable[str] = (),
+    files: Iterable[str] = (),
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
-    """Read facts from ``engine``. ``commands`` are looked up on PATH besides the usual ones.
+    """Read facts from ``engine``.
 
+    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
     ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
     cannot be read becomes Unreadable, with the reason.
     """
-    scene = Scene(engine, FACTS, commands=commands, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
     found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
     return Facts(
         version=FACTS_VERSION,

@@ -1,4 +1,4 @@
-"""For which machine is this image: what dpkg says, and what its shell and init are."""
+"""For which machine is this image: what the package manager says, and what its shell and init are."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,10 +6,12 @@ from typing import Final
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import read_program
-from diskimage_validator.facts.elf import dpkg_machine
+from diskimage_validator.facts.elf import package_machine
 from diskimage_validator.facts.packages import Packages
 
-BASE_PACKAGES: Final = ("dpkg", "libc6", "base-files")
+BASE_PACKAGES: Final = {"dpkg": ("dpkg", "libc6", "base-files"), "rpm": ("rpm", "glibc", "filesystem")}
+"""By package manager: what every system has in its own architecture."""
+ANY_MACHINE: Final = ("", "all", "noarch")
 BASE_PROGRAMS: Final = ("/bin/sh", "/sbin/init")
 
 
@@ -37,10 +39,11 @@ def read_architecture(engine: Engine, packages: Packages | Unreadable) -> Archit
     """Return what base packages and base programs say. Raises FactError if none of them says anything."""
     found: list[Evidence] = []
     if isinstance(packages, Packages):
-        installed = (package for name in BASE_PACKAGES for package in packages.named(name) if package.is_installed)
-        package = next((package for package in installed if package.architecture not in ("", "all")), None)
+        names = BASE_PACKAGES.get(packages.manager, ())
+        installed = (package for name in names for package in packages.named(name) if package.is_installed)
+        package = next((package for package in installed if package.architecture not in ANY_MACHINE), None)
         if package:
-            found.append(Evidence(f"package {package.name}", dpkg_machine(package.architecture)))
+            found.append(Evidence(f"package {package.name}", package_machine(package.architecture)))
     for path in BASE_PROGRAMS:
         if engine.lstat(path) is not None:
             program = read_program(engine, path)

@@ -22,31 +22,43 @@ _MACHINES: Final = {
     (243, 64, "<"): "riscv64",
     (258, 64, "<"): "loongarch64",
 }
-_DPKG_ARCHITECTURES: Final = {
+_PACKAGE_ARCHITECTURES: Final = {
     "amd64": "x86_64",
     "arm64": "aarch64",
     "armhf": "armv7l",
+    "armv7hl": "armv7l",
+    "armv7hnl": "armv7l",
     "i386": "i686",
+    "i486": "i686",
+    "i586": "i686",
     "loong64": "loongarch64",
     "ppc64el": "ppc64le",
     "x32": "x32",
+    "x86_64_v2": "x86_64",
+    "x86_64_v3": "x86_64",
+    "x86_64_v4": "x86_64",
 }
 
 
 @dataclass(frozen=True)
 class Header:
-    """``kind`` is ``elf``, ``script`` or ``other``; ``machine`` (as uname -m) for ELF, ``interpreter`` for scripts."""
+    """``kind`` is ``elf``, ``script`` or ``other``; ``machine`` (as uname -m) for ELF.
+
+    ``interpreter`` and ``argument``, the rest of the line, are for scripts.
+    """
 
     kind: str
     machine: str = ""
     interpreter: str = ""
+    argument: str = ""
 
 
 def parse_header(data: bytes) -> Header:
     """Return what the first ``HEADER_SIZE`` bytes of a file, or fewer, say. Never raises."""
     if data.startswith(b"#!"):
-        words = data[2:].split(b"\n", 1)[0].split(None, 1)
-        return Header("script", interpreter=decode(words[0]) if words else "")
+        words = [decode(word) for word in data[2:].split(b"\n", 1)[0].split(None, 1)]
+        interpreter, argument = (*words, "", "")[:2]
+        return Header("script", interpreter=interpreter, argument=argument.strip())
     if data.startswith(b"\x7fELF") and len(data) >= 20:
         bits = {1: 32, 2: 64}.get(data[4], 0)
         order = {1: "<", 2: ">"}.get(data[5], "<")
@@ -55,6 +67,6 @@ def parse_header(data: bytes) -> Header:
     return Header("other")
 
 
-def dpkg_machine(architecture: str) -> str:
-    """Return the name that uname -m has for an architecture of dpkg; one that we do not know stays as it is."""
-    return _DPKG_ARCHITECTURES.get(architecture, architecture)
+def package_machine(architecture: str) -> str:
+    """Return the name that uname -m has for an architecture of dpkg or rpm; one that we do not know stays as it is."""
+    return _PACKAGE_ARCHITECTURES.get(architecture, architecture)

@@ -1,4 +1,4 @@
-"""Which packages are installed. RPM databases are not read yet; an RPM system is an error, never an empty list."""
+"""Which packages are installed, by dpkg's database or RPM's. A database that lists none is an error."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,12 +10,12 @@ from debian.deb822 import Deb822
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.facts.rpm_database import FOLDERS, RpmKey, RpmOrigin, find_rpm_database, read_rpm_database
 from diskimage_validator.printable import decode
 
 DPKG_STATUS: Final = "/var/lib/dpkg/status"
+DPKG_ARCHITECTURES: Final = "/var/lib/dpkg/arch"
 DPKG_STATUS_FOLDER: Final = "/var/lib/dpkg/status.d"
-RPM_FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
-RPM_FILES: Final = ("rpmdb.sqlite", "Packages.db", "Packages")
 MAX_PACKAGES: Final = 100_000
 INSTALLED: Final = "installed"
 _FIELDS: Final = ("Package", "Version", "Architecture", "Status")
@@ -27,8 +27,9 @@ _MAX_LINE: Final = 4096
 class Package:
     """One package that the package manager knows.
 
-    ``state`` is the third word of dpkg's Status: ``installed``, ``config-files``, ``half-installed``, ...; ``flag`` is
-    the second: ``ok`` or ``reinstreq``.
+    The words of dpkg's Status: ``selection`` is what was wanted (``install``, ``hold``, ``deinstall``, ``purge``),
+    ``flag`` is ``ok`` or ``reinstreq``, ``state`` is ``installed``, ``config-files``, ``half-installed``, ... RPM knows
+    installed packages only; ``rpm`` is what else it says of one.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Package:
     architecture: str
     state: str = INSTALLED
     flag: str = "ok"
+    selection: str = "install"
+    rpm: RpmOrigin | None = None
 
     @property
     def is_installed(self) -> bool:
@@ -45,15 +48,26 @@ class Package:
 
 @dataclass(frozen=True)
 class Packages:
-    """All packages that the manager (``dpkg``) knows, installed or not, in its order. ``path`` is its database."""
+    """All packages that the manager (``dpkg`` or ``rpm``) knows, installed or not, in its order.
+
+    ``path`` is its database; ``keys`` are the public keys that RPM has in there too; ``architectures`` are those that
+    dpkg may install: the image's own, then what ``--add-architecture`` added; empty if there was never one added.
+    """
 
     manager: str
     path: str
     all: tuple[Package, ...]
+    keys: tuple[RpmKey, ...] = ()
+    architectures: tuple[str, ...] = ()
 
     def named(self, name: str) -> list[Package]:
         """Return the packages called ``name``: several under multi-arch, installed ones first."""
         return sorted((package for package in self.all if package.name == name), key=lambda p: not p.is_installed)
+
+    @property
+    def present(self) -> list[Package]:
+        """The packages that have files in the target: the installed ones, and those that are so in part."""
+        return [package for package in self.all if package.state not in ("config-files", "not-installed")]
 
     @property
     def installed(self) -> list[Package]:
@@ -64,12 +78,11 @@ class Packages:
 def read_packages(engine: Engine, family: str) -> Packages:
     """Return the packages of a target whose OS family is ``family`` (see OsRelease; empty if unknown).
 
-    Raises FactError if there is no package database, if it is RPM's, cannot be parsed, or lists nothing installed.
+    Raises FactError if there is no package database, or several that could be meant; if it cannot be parsed, or lists
+    nothing installed. Both managers on one system are no doubt: the family says whose it is, dpkg if it is unknown.
     """
-    rpm = next((path for path in _rpm_databases() if engine.exists(path)), None)
-    if family in ("rhel", "suse") or (rpm and not engine.exists(DPKG_STATUS)):
-        where = rpm or "its RPM database"
-        raise FactError(f"cannot read RPM databases yet ({where})", "this release reads the packages of dpkg systems")
+    if family in ("rhel", "suse") or (family != "debian" and not _has_dpkg(engine)):
+        return _read_rpm(engine)
     packages = _read_status(engine) or _read_status_folder(engine)
     if packages is None:
         raise FactError("no package database", f"neither {DPKG_STATUS} nor {DPKG_STATUS_FOLDER} is there")
@@ -78,8 +91,17 @@ def read_packages(engine: Engine, family: str) -> Packages:
     return packages
 
 
-def _rpm_databases() -> Iterator[str]:
-    return (f"{folder}/{file}" for folder in RPM_FOLDERS for file in RPM_FILES)
+def _has_dpkg(engine: Engine) -> bool:
+    return engine.exists(DPKG_STATUS) or engine.exists(DPKG_STATUS_FOLDER)
+
+
+def _read_rpm(engine: Engine) -> Packages:
+    path = find_rpm_database(engine)
+    if path is None:
+        raise FactError("no package database", f"neither {DPKG_STATUS} nor one of RPM in {' or '.join(FOLDERS)}")
+    found = read_rpm_database(engine, path)
+    packages = (Package(one.name, one.version, one.architecture, rpm=one.origin) for one in found.packages)
+    return Packages("rpm", path, tuple(packages), keys=found.keys)
 
 
 def _read_status(engine: Engine) -> Packages | None:
@@ -87,7 +109,15 @@ def _read_status(engine: Engine) -> Packages | None:
         data = engine.read(DPKG_STATUS)
     except EntryNotFoundError:
         return None
-    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS))
+    return Packages("dpkg", DPKG_STATUS, parse_status(data, DPKG_STATUS), architectures=_architectures(engine))
+
+
+def _architectures(engine: Engine) -> tuple[str, ...]:
+    try:
+        text = decode(engine.read(DPKG_ARCHITECTURES, limit=4096))
+    except EntryNotFoundError:
+        return ()
+    return tuple(text.split())
 
 
 def _read_status_folder(engine: Engine) -> Packages | None:
@@ -141,8 +171,8 @@ def _package(paragraph: Deb822, path: str, needs_status: bool) -> Package:
     status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
     if not name or len(status) != 3:
         raise FactError(f"{path} has a package without name or status: '{name}'", "the file is damaged or cut off")
-    _, flag, state = status
+    selection, flag, state = status
     version = paragraph.get("Version", "")
     if state == INSTALLED and not version:
         raise FactError(f"{path} has no version for the installed package '{name}'", "the file is damaged or cut off")
-    return Package(name, version, paragraph.get("Architecture", ""), state, flag)
+    return Package(name, version, paragraph.get("Architecture", ""), state, flag, selection)

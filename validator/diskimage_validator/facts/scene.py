@@ -10,7 +10,7 @@ from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.printable import clean_path
 
-MAX_ENTRIES: Final = 3_000_000
+MAX_ENTRIES: Final = 1_000_000
 Progress = Callable[[str], None]
 
 
@@ -23,7 +23,9 @@ class Reader:
 
 
 class Scene:
-    """One target while its facts are read. ``commands`` are the names that the policy asks for.
+    """One target while its facts are read.
+
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason.
@@ -35,10 +37,12 @@ class Scene:
         readers: Mapping[str, Reader],
         *,
         commands: Iterable[str] = (),
+        files: Iterable[str] = (),
         progress: Progress | None = None,
     ) -> None:
         self.engine = engine
         self.commands = frozenset(commands)
+        self.files = frozenset(files)
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}

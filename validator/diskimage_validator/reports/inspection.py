@@ -1,6 +1,7 @@
 """What is in a target, for a person or as JSON: facts without a verdict."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, TextIO
 
@@ -18,6 +19,9 @@ from diskimage_validator.tooling import PACKAGES
 
 Line = str | tuple[str, str]
 """A line of the report, or (name, value)."""
+
+MOST_KEYS: Final = 10
+"""Signing keys of packages that are shown: a distribution has one or two."""
 
 
 def write_json(facts: Facts, stream: TextIO) -> None:
@@ -134,12 +138,25 @@ def _packages(packages: Packages | Unreadable) -> Iterator[Line]:
     if isinstance(packages, Unreadable):
         yield from _unreadable(packages)
         return
-    others = len(packages.all) - len(packages.installed)
-    yield "installed", f"{len(packages.installed)} ({packages.manager}; {others} more known, but not installed)"
+    if packages.manager == "rpm":
+        yield from _rpm_packages(packages)
+    else:
+        others = len(packages.all) - len(packages.installed)
+        yield "installed", f"{len(packages.installed)} ({packages.manager}; {others} more known, but not installed)"
     for name in PACKAGES:
         for package in packages.named(name):
             state = "" if package.is_installed else f" ({package.state})"
             yield name, f"{package.version}{state}"
+
+
+def _rpm_packages(packages: Packages) -> Iterator[Line]:
+    signed = Counter(package.rpm.signing_key for package in packages.installed if package.rpm)
+    yield "installed", f"{len(packages.installed)} (rpm; {signed[''] or 'none'} without signature)"
+    for key, count in signed.most_common(MOST_KEYS):
+        if key:
+            yield "signed with", f"key {key}: {count}"
+    for public in packages.keys[:MOST_KEYS]:
+        yield "public key", f"{public.id} {public.owner}"
 
 
 def _commands(facts: Facts) -> Iterator[Line]:

@@ -1,12 +1,16 @@
 """Lines for people: wrapped with a hanging indent on a terminal, left whole everywhere else."""
 
-from typing import TextIO
+from typing import Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from diskimage_validator.model import Status
 from diskimage_validator.printable import MAX_LENGTH, printable
+
+STYLES: Final = {Status.PASS: "green", Status.FAIL: "bold red", Status.SKIP: "yellow", Status.ERROR: "bold magenta"}
+WAIVER_STYLES: Final = {"active": "yellow", "expired": "bold red", "unused": "dim"}
 
 
 def console_for(stream: TextIO) -> Console:

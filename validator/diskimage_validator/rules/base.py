@@ -68,6 +68,15 @@ DateField = Annotated[datetime.date, BeforeValidator(_date), _schema("a day, YYY
 """A day, written YYYY-MM-DD."""
 Sha256Field = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 NonEmpty = Annotated[str, Field(min_length=1)]
+GlobField = Annotated[
+    str,
+    Field(
+        pattern=r"^/",
+        description="a pattern of absolute paths: * stays within one folder, ** goes across",
+        examples=["/etc/apt/**"],
+    ),
+]
+"""A pattern of absolute paths, see the module globs."""
 
 
 class Model(BaseModel):

@@ -1,0 +1,100 @@
+"""RPM databases made by hand, so that tests can also make what RPM never would: headers, and the formats around them.
+
+``ndb`` writes from the description of the format, because Debian's RPM knows only SQLite; ``bdb`` lets Berkeley DB do
+it, so it needs db_load(1) of Debian's db5.3-util.
+"""
+
+import sqlite3
+import struct
+import subprocess
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from diskimage_validator.facts import rpm_header as tags
+from tests.support.memory_engine import Entry
+
+Value = str | int | bytes | Sequence[str]
+SQLITE_PATH = "/var/lib/rpm/rpmdb.sqlite"
+NDB_PATH = "/usr/lib/sysimage/rpm/Packages.db"
+BDB_PATH = "/var/lib/rpm/Packages"
+TABLE = "CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)"
+
+
+def header(values: Mapping[int, Value]) -> bytes:
+    """Return a header with these tags: text, array of texts, 32-bit number or binary, by the type of the value."""
+    index, data = b"", b""
+    for tag, value in values.items():
+        if isinstance(value, int):
+            data += bytes(-len(data) % 4)
+            kind, count, content = 4, 1, struct.pack(">I", value)
+        elif isinstance(value, bytes):
+            kind, count, content = 7, len(value), value
+        elif isinstance(value, str):
+            kind, count, content = 6, 1, value.encode() + b"\0"
+        else:
+            kind, count, content = 8, len(value), b"".join(text.encode() + b"\0" for text in value)
+        index += struct.pack(">IIII", tag, kind, len(data), count)
+        data += content
+    return struct.pack(">II", len(values), len(data)) + index + data
+
+
+def package(name: str, version: str = "1.0-1.el9", architecture: str = "x86_64", **more: Value) -> bytes:
+    """Return the header of a package; ``version`` as ``[epoch:]version-release``; ``more``: tags by their names.
+
+    ``SIGNED`` is RSAHEADER, where RPM keeps the signature.
+    """
+    epoch, _, rest = version.rpartition(":")
+    upstream, _, release = rest.rpartition("-")
+    values: dict[int, Value] = {tags.NAME: name, tags.VERSION: upstream, tags.RELEASE: release}
+    values |= {tags.EPOCH: int(epoch)} if epoch else {}
+    values |= {tags.ARCH: architecture} if architecture else {}
+    return header(
+        values | {tags.SIGNATURES[0] if tag == "SIGNED" else getattr(tags, tag): v for tag, v in more.items()}
+    )
+
+
+def sqlite(folder: Path, headers: Iterable[bytes], table: str = TABLE) -> bytes:
+    """Return a database as RPM writes it; ``folder`` is a place for the file."""
+    path = folder / "made.sqlite"
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(table)
+        connection.executemany("INSERT INTO Packages (blob) VALUES (?)", [(blob,) for blob in headers])
+    return path.read_bytes()
+
+
+def ndb(headers: Iterable[bytes], pages: int = 1) -> bytes:
+    """Return a database in SUSE's format with ``pages`` pages of slots; the first package is number 1."""
+    slots, blobs = b"", b""
+    for package, blob in enumerate(headers, start=1):
+        first = pages * 256 + len(blobs) // 16
+        content = struct.pack("<4sIII", b"BlbS", package, 1_700_000_000, len(blob)) + blob
+        content += bytes(-(len(content) + 12) % 16)
+        blobs += content + struct.pack("<II4s", zlib.adler32(content), len(blob), b"BlbE")
+        slots += struct.pack("<4sIII", b"Slot", package, first, (len(content) + 12) // 16)
+    head = struct.pack("<4sIIII", b"RpmP", 0, 7, pages, len(slots) // 16 + 1).ljust(32, b"\0")
+    free = struct.pack("<4sIII", b"Slot", 0, 0, 0)
+    return head + slots + free * ((pages * 4096 - 32 - len(slots)) // 16) + blobs
+
+
+def bdb(folder: Path, headers: Iterable[bytes], *, big_endian: bool = False) -> bytes:
+    """Return a hash table of Berkeley DB with package numbers as keys, and RPM's counter under the key 0."""
+    order = ">" if big_endian else "<"
+    records = dict(enumerate(headers, start=1))
+    records[0] = struct.pack(f"{order}I", len(records))
+    lines = ["VERSION=3", "format=bytevalue", "type=hash", f"db_lorder={4321 if big_endian else 1234}"]
+    lines += ["db_pagesize=4096", "HEADER=END"]
+    for number, blob in records.items():
+        lines += [f" {struct.pack(f'{order}I', number).hex()}", f" {blob.hex()}"]
+    path = folder / "made.bdb"
+    path.unlink(missing_ok=True)
+    text = "\n".join([*lines, "DATA=END", ""])
+    subprocess.run(["db_load", str(path)], input=text, text=True, check=True, cwd=folder)
+    return path.read_bytes()
+
+
+def tree(path: str, content: bytes) -> dict[str, Entry]:
+    """Return a tree of the RHEL family with just this database."""
+    return {"/etc/os-release": "ID=rocky\nVERSION_ID=9.4\n", path: content}

@@ -1,0 +1,1 @@
+"""Readers of settings that are about CAs: of variables, and of tools' own files."""

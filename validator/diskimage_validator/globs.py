@@ -1,0 +1,43 @@
+"""Patterns of paths, as policies write them.
+
+``*`` and ``?`` stay within one component of a path, ``**`` goes across several, ``[...]`` is a set of characters;
+anything else stands for itself. Patterns are absolute and cover the whole path.
+"""
+
+import fnmatch
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+_TOKENS: Final = re.compile(r"(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[!?[^]/][^]/]*\])|(?P<text>.)", re.DOTALL)
+_SET: Final = re.compile(r"\(\?s:(?P<set>.*)\)\\[Zz]", re.DOTALL)
+_WILD: Final = re.compile(r"[*?[]")
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Whether one of ``patterns`` covers ``path``."""
+    return any(_compile(pattern).fullmatch(path) for pattern in patterns)
+
+
+def is_plain(pattern: str) -> bool:
+    """Whether ``pattern`` is just a path."""
+    return _WILD.search(pattern) is None
+
+
+def fixed_folder(pattern: str) -> str:
+    """Return the folder that everything which ``pattern`` covers is below: ``/etc/apt`` for ``/etc/apt/*.d/x``."""
+    wild = _WILD.search(pattern)
+    return pattern if wild is None else pattern[: wild.start()].rpartition("/")[0] or "/"
+
+
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join(_expression(token) for token in _TOKENS.finditer(pattern)), re.DOTALL)
+
+
+def _expression(token: re.Match[str]) -> str:
+    text = token[0]
+    if token.lastgroup == "set":  # the standard library knows the odd cases of sets, but would let them match a slash
+        return "(?!/)" + _SET.sub(r"\g<set>", fnmatch.translate(text))
+    return {"all": ".*", "some": "[^/]*", "one": "[^/]"}.get(str(token.lastgroup), re.escape(text))
