@@ -7,6 +7,7 @@ database that rpm itself wrote, takes the defects that are about RPM systems or 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from diskimage_validator.facts import collect
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import BuiltImage
 from tests.mutations import MUTATIONS, suite_policy
-from tests.support import images, rpm_images
+from tests.support import images, pki, rpm_images
 from tests.support.memory_engine import MemoryEngine
 from tests.support.mutations import Draft, Mutation, Remembered, unexpected
 
@@ -28,11 +29,12 @@ FOUND: dict[str, list[str]] = {}
 
 @dataclass(frozen=True)
 class Subject:
-    """A sound tree, and the CA that it trusts."""
+    """A sound tree, the CA that it trusts, and the day on which it is judged, if that is not today."""
 
     family: str
     engine: Engine
     authority: Path
+    now: datetime | None = None
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def rpm(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     folder = tmp_path_factory.mktemp("rpm")
     authority = folder / "ca.pem"
     authority.write_bytes(rpm_images.internal_ca())
-    return Subject("rpm", MemoryEngine(rpm_images.rhel("sqlite"), disk=images.disk()), authority)
+    return Subject("rpm", MemoryEngine(rpm_images.rhel("sqlite"), disk=images.disk()), authority, pki.NOW)
 
 
 def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
