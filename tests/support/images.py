@@ -1,6 +1,12 @@
 """A small, sound Debian image as a tree for MemoryEngine. Tests take a copy and break it."""
 
+from functools import cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
 from diskimage_validator.engines.base import Disk, Filesystem, Partition
+from diskimage_validator.name_hash import subject_hash
 from diskimage_validator.policy_model import Policy, Rules
 from tests.support import pki
 from tests.support.elf_files import make_elf
@@ -49,6 +55,21 @@ def internal_ca() -> bytes:
     return pki.pem(pki.certificate("Internal CA"))
 
 
+def hash_links(certificates: dict[str, bytes], folder: str = "/etc/ssl/certs") -> dict[str, Entry]:
+    """Return ``NAME.pem`` and a hash link to it for every certificate, as ``openssl rehash`` leaves a folder."""
+    found: dict[str, Entry] = {}
+    for name, data in certificates.items():
+        found[f"{folder}/{name}.pem"] = data
+        found[f"{folder}/{hash_of(data)}.0"] = Link(f"{name}.pem")
+    return found
+
+
+@cache
+def hash_of(data: bytes) -> str:
+    """Return OpenSSL's hash of the subject of a PEM certificate."""
+    return subject_hash(x509.load_pem_x509_certificate(data).public_bytes(serialization.Encoding.DER))
+
+
 def debian() -> dict[str, Entry]:
     shipped = pki.pem(pki.certificate("Public Root"))
     expired = pki.pem(pki.certificate("Public Root, expired", **EXPIRED))
@@ -60,6 +81,7 @@ def debian() -> dict[str, Entry]:
         "/usr/share/ca-certificates/mozilla/Expired_Root.crt": expired,
         ANCHOR: internal_ca(),
         BUNDLE: shipped + expired + internal_ca(),
+        **hash_links({"Public_Root": shipped, "Expired_Root": expired, "internal-ca": internal_ca()}),
         "/bin": Link("usr/bin"),
         "/sbin": Link("usr/sbin"),
         "/usr/bin/dash": program(),
@@ -70,6 +92,9 @@ def debian() -> dict[str, Entry]:
         "/usr/sbin/init": Link("/lib/systemd/systemd"),
         "/lib/systemd/systemd": program(),
         "/boot/vmlinuz-6.1.0-28-amd64": b"kernel",
+        "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nzuul:x:1000:1000:Zuul:/home/zuul:/bin/bash\n",
+        "/etc/group": "root:x:0:\nsudo:x:27:\nzuul:x:1000:\n",
+        "/etc/shadow": "root:*:20000:0:99999:7:::\nzuul:!:20000:0:99999:7:::\n",
     }
 
 

@@ -28,6 +28,7 @@ def facts(tree: dict[str, Entry], tmp_path: Path) -> str:
     lasting = pki.pem(pki.certificate("Lasting CA", end=pki.NOW + 100 * pki.YEAR))
     tree[images.ANCHOR] = lasting
     tree[images.BUNDLE] = lasting
+    tree |= images.hash_links({"lasting-ca": lasting})
     return store(tree, tmp_path)
 
 

@@ -25,13 +25,13 @@ class Certificate:
     """One X.509 certificate (RFC 5280).
 
     ``sha256``: fingerprint of the DER form, lower-case hex; ``subject`` and ``issuer``: RFC 4514; times are UTC;
-    ``is_ca``: basicConstraints' cA, None if there is no such extension; ``path_length``: its pathLenConstraint;
-    ``signs_certificates``: keyUsage's keyCertSign, None if there is no such extension; ``key_type``: ``RSA``, ``EC``,
-    ``DSA`` or the class of another key; ``key_bits``: of RSA, EC and DSA keys, else 0; ``curve``: of an EC key, as
-    ``secp256r1``; ``signature``: hash of the signature in lower case, as ``sha256``, empty where the algorithm has
-    none of its own (Ed25519); ``self_signed``: subject, issuer and the key identifiers say so; ``key_id``:
-    subjectKeyIdentifier, hex; ``key_sha256``: of the public key (SubjectPublicKeyInfo); ``name_hash``: what OpenSSL
-    looks the subject up by.
+    ``is_ca``: basicConstraints' cA, None if there is no such extension; ``is_constraint_critical``: whether that is
+    marked critical; ``path_length``: its pathLenConstraint; ``signs_certificates``: keyUsage's keyCertSign, None if
+    there is no such extension; ``key_type``: ``RSA``, ``EC``, ``DSA`` or the class of another key; ``key_bits``: of
+    RSA, EC and DSA keys, else 0; ``curve``: of an EC key, as ``secp256r1``; ``signature``: hash of the signature in
+    lower case, as ``sha256``, empty where the algorithm has none of its own (Ed25519); ``self_signed``: subject,
+    issuer and the key identifiers say so; ``key_id``: subjectKeyIdentifier, hex; ``key_sha256``: of the public key
+    (SubjectPublicKeyInfo); ``name_hash``: what OpenSSL looks the subject up by.
     """
 
     sha256: str
@@ -40,6 +40,7 @@ class Certificate:
     not_before: datetime
     not_after: datetime
     is_ca: bool | None
+    is_constraint_critical: bool = False
     path_length: int | None = None
     signs_certificates: bool | None = None
     key_type: str = ""
@@ -153,6 +154,7 @@ def _certificate(loaded: x509.Certificate, der: bytes, digest: str) -> Certifica
         not_before=loaded.not_valid_before_utc,
         not_after=loaded.not_valid_after_utc,
         is_ca=constraints.ca if constraints else None,
+        is_constraint_critical=_is_critical(loaded, x509.BasicConstraints),
         path_length=constraints.path_length if constraints else None,
         signs_certificates=usage.key_cert_sign if usage else None,
         key_type=key[0],
@@ -171,6 +173,10 @@ def _extension(certificate: x509.Certificate, kind: type[ExtensionTypeVar]) -> E
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:
         return None
+
+
+def _is_critical(certificate: x509.Certificate, kind: type[x509.ExtensionType]) -> bool:
+    return any(extension.critical for extension in certificate.extensions if isinstance(extension.value, kind))
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int, str, str]:

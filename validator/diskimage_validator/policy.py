@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_merge import anchor_files, merge
 from diskimage_validator.policy_model import Policy, Rules, TrustedCa
+from diskimage_validator.rules.certificates import TrustedSource
 
 MAX_DEPTH: Final = 8
 """Policies in a row that extend each other."""
@@ -58,7 +59,7 @@ def load_policy(
     """
     policy = _policy(_find(name_or_path, Path()))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
-    return Policy(policy.rules, _unique([*policy.trusted, *given]), (*policy.endpoints, *endpoints))
+    return replace(policy, trusted=_unique([*policy.trusted, *given]), endpoints=(*policy.endpoints, *endpoints))
 
 
 def parse_policy(text: str, name: str, folder: Path) -> Policy:
@@ -89,14 +90,13 @@ def _policy(source: Source) -> Policy:
         rules = Rules.model_validate(merged)
     except ValidationError as error:  # each part is sound, the whole is not
         raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
-    return Policy(
-        rules,
-        _unique(ca for entry in rules.certificates.trusted for ca in _trusted(entry.sha256, entry.file)),
-        tuple(
-            read_endpoint(Address(entry.name, entry.port), entry.chain, entry.consumers, strict=entry.strict)
-            for entry in rules.certificates.endpoints
-        ),
+    certificates = rules.certificates
+    endpoints = tuple(
+        read_endpoint(Address(entry.name, entry.port), entry.chain, entry.consumers, strict=entry.strict)
+        for entry in certificates.endpoints
     )
+    distrusted = _resolve_cas(certificates.distrusted or [])
+    return Policy(rules, _resolve_cas(certificates.trusted), endpoints, distrusted)
 
 
 def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -143,6 +143,7 @@ def _bad_files(document: Document, source: Source) -> list[Problem]:
     """Read the files that the document names; what is wrong with the *form* of an entry is the model's business."""
     return [
         *_bad_entries(document, source, "trusted", "file", read_cas),
+        *_bad_entries(document, source, "distrusted", "file", read_cas),
         *_bad_entries(document, source, "endpoints", "chain", lambda path, _: read_chain(path)),
     ]
 
@@ -161,8 +162,15 @@ def _bad_entries(
                 yield Problem(document.line(path), path, error.message)
 
 
-def _trusted(sha256: str | None, file: str | None) -> list[TrustedCa]:
-    return [TrustedCa(sha256, "", "policy")] if sha256 else read_cas(Path(str(file)), str(file))
+def _resolve_cas(entries: Iterable[TrustedSource]) -> tuple[TrustedCa, ...]:
+    """Return the CAs that entries of a policy name by digest or by file."""
+    found: list[TrustedCa] = []
+    for entry in entries:
+        if entry.sha256:
+            found.append(TrustedCa(entry.sha256, "", "policy"))
+        else:
+            found += read_cas(Path(str(entry.file)), str(entry.file))
+    return _unique(found)
 
 
 def _unique(cas: Iterable[TrustedCa]) -> tuple[TrustedCa, ...]:

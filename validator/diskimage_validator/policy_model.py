@@ -65,7 +65,7 @@ class Rules(Model):
 
 @dataclass(frozen=True)
 class TrustedCa:
-    """A CA that the target has to trust.
+    """A CA that the target has to trust, or must not trust.
 
     ``sha256``: of the certificate's DER form, lower-case hex; ``subject``: RFC 4514, empty if only the digest is known;
     ``source``: where it was asked for.
@@ -86,6 +86,7 @@ class Policy:
     rules: Rules
     trusted: tuple[TrustedCa, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    distrusted: tuple[TrustedCa, ...] = ()
 
     @property
     def name(self) -> str:
@@ -95,8 +96,11 @@ class Policy:
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: certificates by digest, not by file name."""
-        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": {"trusted", "endpoints"}})
+        resolved = {"trusted", "distrusted", "endpoints"}
+        rules = self.rules.model_dump(mode="json", exclude={"extends": True, "certificates": resolved})
         rules["certificates"]["trusted"] = sorted({ca.sha256 for ca in self.trusted})
         rules["certificates"]["endpoints"] = sorted(endpoint.identity for endpoint in self.endpoints)
+        if self.rules.certificates.distrusted is not None:
+            rules["certificates"]["distrusted"] = sorted({ca.sha256 for ca in self.distrusted})
         canonical = json.dumps(rules, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()

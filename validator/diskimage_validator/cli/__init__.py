@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 
 import click
 
+from diskimage_validator.cli.certs import certs_command
 from diskimage_validator.cli.chain import fetch_chain_command
 from diskimage_validator.cli.diff import diff_command
 from diskimage_validator.cli.explain import explain_command
@@ -46,6 +47,7 @@ for command in (
     ls_command,
     cat_command,
     find_command,
+    certs_command,
     fetch_chain_command,
     explain_command,
     policy_group,

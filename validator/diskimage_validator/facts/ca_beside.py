@@ -1,6 +1,7 @@
 """What lies in and beside the stores and does not belong there: private keys. And what the image takes out of trust."""
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,7 +11,7 @@ from diskimage_validator import pem
 from diskimage_validator.certificates import Unparsed
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.ca_content import Content, parse_pem
-from diskimage_validator.facts.ca_shelf import Shelf
+from diskimage_validator.facts.ca_shelf import Parser, Shelf
 from diskimage_validator.facts.ca_stores import Blocked, UnreadFile
 from diskimage_validator.facts.java_keystore import parse_pkcs12
 from diskimage_validator.printable import clean_path
@@ -38,11 +39,20 @@ BLOCKLISTS: Final = (
     "/usr/share/pki/trust/blacklist",
 )
 """p11-kit's folders of distrusted CAs, under their old and their new names: trust(1), update-ca-trust(8)."""
+SOURCES: Final = (
+    "/etc/pki/ca-trust/source",
+    "/usr/share/pki/ca-trust-source",
+    "/etc/pki/trust",
+    "/usr/share/pki/trust",
+)
+"""Folders with p11-kit's own files, in which a certificate may be marked as distrusted: p11-kit's persist format."""
 DEBIAN_LIST: Final = "/etc/ca-certificates.conf"
 DEBIAN_FOLDER: Final = "/usr/share/ca-certificates"
 MAX_FILES: Final = 20_000
 MAX_LINES: Final = 10_000
 _TEXT_LIMIT: Final = 1024 * 1024
+_OBJECT: Final = re.compile(rb"^\[p11-kit-object-v1\]", re.MULTILINE)
+_DISTRUSTED: Final = re.compile(rb"^x-distrusted:[ \t]*true[ \t\r]*$", re.MULTILINE)
 
 
 def scan_for_keys(shelf: Shelf) -> Iterator[UnreadFile]:
@@ -109,6 +119,25 @@ def read_blocked(shelf: Shelf) -> Iterator[Blocked | UnreadFile]:
                 yield Blocked(clean_path(path), 0, clean_path(name), _fingerprints(shelf, path))
             except ValidatorError as error:
                 yield UnreadFile(clean_path(path), clean_path(error.message))
+    for folder in SOURCES:
+        entry = shelf.engine.stat(folder)
+        if entry is None or not entry.is_dir:
+            continue
+        for name in shelf.engine.listdir(folder)[:MAX_LINES]:
+            path = f"{folder}/{name}"
+            if name.endswith(".p11-kit"):
+                try:
+                    found = _fingerprints(shelf, path, _parse_distrusted)
+                except ValidatorError as error:
+                    yield UnreadFile(clean_path(path), clean_path(error.message))
+                else:
+                    yield from [Blocked(clean_path(path), 0, clean_path(name), found)] if found else []
+
+
+def _parse_distrusted(data: bytes) -> Content:
+    """Return the certificates that a file of p11-kit marks as distrusted."""
+    marked = [section for section in _OBJECT.split(data) if _DISTRUSTED.search(section)]
+    return parse_pem(b"".join(marked))
 
 
 def _debian(shelf: Shelf) -> Iterator[Blocked | UnreadFile]:
@@ -127,6 +156,6 @@ def _debian(shelf: Shelf) -> Iterator[Blocked | UnreadFile]:
         yield UnreadFile(DEBIAN_LIST, f"more than {MAX_LINES} lines: the rest was not read")
 
 
-def _fingerprints(shelf: Shelf, path: str) -> tuple[str, ...]:
-    added = (shelf.add(der) for _, der in shelf.content(path, parse_pem).certificates)
+def _fingerprints(shelf: Shelf, path: str, parse: Parser = parse_pem) -> tuple[str, ...]:
+    added = (shelf.add(der) for _, der in shelf.content(path, parse).certificates)
     return tuple(found for found in added if not isinstance(found, Unparsed))

@@ -81,7 +81,8 @@ class CaStore:
     unreadable: str = ""
 
     def __str__(self) -> str:
-        return f"{self.consumer} {self.path}"
+        host = f" ({self.host})" if self.host and self.host not in self.path else ""
+        return f"{self.consumer} {self.path}{host}"
 
 
 @dataclass(frozen=True)

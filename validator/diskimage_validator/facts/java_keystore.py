@@ -49,10 +49,9 @@ def parse_jks(data: bytes) -> Content:
     content = Content()
     try:
         reader.number(">I")
-        version, count = reader.number(">I"), reader.number(">I")
-        if version not in (1, 2):
+        if (version := reader.number(">I")) not in (1, 2):
             raise FactError(f"a Java keystore of version {version}, known are 1 and 2")
-        for index in range(1, count + 1):
+        for index in range(1, reader.number(">I") + 1):
             if index > MAX_CERTIFICATES:
                 content.unparsed.append(Unparsed(index, f"more than {MAX_CERTIFICATES} entries: the rest was not read"))
                 break

@@ -43,8 +43,8 @@ def parse_nss(data: bytes) -> Content:
             for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "query_only=ON"):
                 database.execute(f"PRAGMA {pragma}")
             return _content(database)
-    except (sqlite3.Error, OverflowError, ValueError) as error:
-        raise FactError(f"no NSS database: {error}") from error
+    except (sqlite3.Error, OverflowError, ValueError, MemoryError) as error:  # MemoryError: an empty file
+        raise FactError(f"no NSS database: {str(error) or 'it is empty'}") from error
 
 
 def _content(database: sqlite3.Connection) -> Content:

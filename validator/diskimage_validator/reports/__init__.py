@@ -47,10 +47,11 @@ WRITERS: Final[dict[str, Writer]] = {
     "text": _writer("text_report"),
     "json": _writer("json_report"),
     "junit": _writer("junit_report"),
+    "html": _writer("html_report"),
     "sarif": _writer("sarif_report"),
     "zuul": _writer("zuul_report"),
 }
 
 FACT_WRITERS: Final = {
-    "cyclonedx": FactWriter(_fact_writer("cyclonedx_report"), ("os", "packages", "trust")),
+    "cyclonedx": FactWriter(_fact_writer("cyclonedx_report"), ("os", "packages", "python", "trust", "ca_stores")),
 }

@@ -26,11 +26,6 @@ class CheckResults:
         return self.results[0].severity
 
     @property
-    def asked(self) -> bool:
-        """Whether the policy asks for the check."""
-        return any(result.asked for result in self.results)
-
-    @property
     def failed(self) -> list[Result]:
         """Failures that nobody waived."""
         return [result for result in self.results if result.counts]
@@ -48,10 +43,10 @@ class CheckResults:
 def by_check(results: Sequence[Result]) -> list[CheckResults]:
     """Return the results of every check that was asked for: the most severe first, else in the order of the report."""
     found: dict[str, list[Result]] = {}
-    for result in results:
+    for result in filter(lambda result: result.asked, results):
         found.setdefault(result.check, []).append(result)
     groups = [CheckResults(check, tuple(group)) for check, group in found.items()]
-    return sorted((group for group in groups if group.asked), key=lambda group: -group.severity.rank)
+    return sorted(groups, key=lambda group: -group.severity.rank)
 
 
 def not_asked(report: Report) -> list[str]:

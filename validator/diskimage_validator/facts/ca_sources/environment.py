@@ -12,9 +12,9 @@ from typing import Final
 
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.ca_sources.noted import Noted
-from diskimage_validator.facts.ca_sources.variables import KIND, note_variable
+from diskimage_validator.facts.ca_sources.variables import KIND, is_about_cas, note_variable
 from diskimage_validator.facts.formats.base import Setting
-from diskimage_validator.facts.formats.shell import assignments
+from diskimage_validator.facts.formats.shell import MAX_ASSIGNMENTS, assignments
 from diskimage_validator.facts.formats.systemd_conf import ROOTS, parse_systemd_conf
 from diskimage_validator.facts.sources.found import Found
 from diskimage_validator.facts.sources.systemd import read_settings
@@ -102,7 +102,10 @@ class Scripts:
         if real in self._seen:
             return
         self._seen.add(real)
-        for made in assignments(self._noted.found.text(KIND, path) or ""):
+        found = list(assignments(self._noted.found.text(KIND, path) or "", is_about_cas))
+        if len(found) == MAX_ASSIGNMENTS:
+            self._noted.found.trouble(KIND, path, 0, f"more than {MAX_ASSIGNMENTS - 1} such variables", refused=False)
+        for made in found:
             note_variable(self._noted, path, made.line, made.name, made.value, home=home, computed=made.computed)
 
 

@@ -84,11 +84,20 @@ VARIABLES: Final[dict[str, Names | Switches]] = {
 """By name. npm reads its own in lower case, too."""
 
 
+def is_about_cas(name: str) -> bool:
+    """Whether ``note_variable`` knows the variable."""
+    return _known(name) in VARIABLES
+
+
+def _known(name: str) -> str:
+    return name.upper() if name.startswith("npm_") else name
+
+
 def note_variable(
     noted: Noted, path: str, line: int, name: str, value: str, *, home: str = "", computed: bool = False
 ) -> None:
     """Note what the variable means, if it is about CAs. ``home`` is whose ``~`` and ``$HOME`` the value may name."""
-    meaning = VARIABLES.get(name.upper() if name.startswith("npm_") else name)
+    meaning = VARIABLES.get(_known(name))
     if isinstance(meaning, Switches):
         if meaning.when is _any or (not computed and meaning.when(value)):
             noted.off(KIND, name, path, line, meaning.consequence)

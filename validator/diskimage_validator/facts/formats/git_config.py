@@ -22,7 +22,7 @@ def parse_git_config(text: str) -> list[Setting]:
     while number < len(lines):
         line = lines[number].strip(" \t\r\v\f")
         number += 1
-        if line.startswith("["):
+        while line.startswith("["):
             match = _HEADER.match(line)
             if not match:
                 raise Malformed(number, "a damaged name of a section")
@@ -34,7 +34,7 @@ def parse_git_config(text: str) -> list[Setting]:
         if not match or not section:
             raise Malformed(number, "neither a section nor a setting")
         rest, begin = line[match.end() :], number
-        if not rest or rest[0] in "#;":
+        if not rest:
             found.append(Setting(section, match[1].lower(), "true", begin))
             continue
         if rest[0] != "=":

@@ -50,10 +50,9 @@ def parse_python_ini(text: str) -> list[Setting]:
         raise Malformed(error.lineno or 0, "the same section twice") from error
     except (configparser.Error, AttributeError) as error:  # AttributeError: a continuation of a key without a value
         raise Malformed(parser.line, "no text that configparser reads") from error
-    sections = [*parser.sections(), *([parser.default_section] if parser.defaults() else [])]
     return [
         Setting(section, str(key), value or "", key.line)
-        for section in sections
-        for key, value in (parser.defaults() if section == parser.default_section else dict(parser[section])).items()
+        for section in parser.sections()
+        for key, value in parser.items(section)  # what [DEFAULT] says is in each of them
         if isinstance(key, _Key)
     ]

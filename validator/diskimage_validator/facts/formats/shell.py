@@ -5,12 +5,15 @@ command may have them, with ``export`` or without, before a command, in a condit
 what a script does only sometimes is found as well. A value that has to be computed is said to be so.
 """
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-MAX_VALUE: Final = 4096
+MAX_VALUE: Final = 1024
+MAX_ASSIGNMENTS: Final = 500
+"""In one text. Quotes within quotes make the words of many assignments overlap."""
 _START: Final = re.compile(
     r"(?:(?:(?<=^)|(?<=[\s;&|(`'\"]))([A-Za-z_][A-Za-z0-9_]*)=|(?:(?<=^)|(?<=[\s;]))setenv[ \t]+([A-Za-z_]\w*)[ \t]+)",
     re.ASCII,
@@ -28,13 +31,21 @@ class Assignment:
     computed: bool = False
 
 
-def assignments(text: str) -> Iterator[Assignment]:
-    """Yield the assignments of ``text`` in their order. Lines are joined by a backslash at their end. Never raises."""
-    for number, line in _logical_lines(text):
-        for match in _START.finditer(line):
-            quote = line[match.start() - 1 : match.start()]
-            value, computed = _word(line, match.end(), quote if quote in ("'", '"') else "")
-            yield Assignment(match[1] or match[2], value, number, computed)
+def assignments(text: str, wanted: Callable[[str], bool] | None = None) -> Iterator[Assignment]:
+    """Yield the first ``MAX_ASSIGNMENTS`` of ``text`` whose names are ``wanted``, in their order. Never raises.
+
+    A backslash at its end joins a line with the next.
+    """
+    found = (
+        (number, line, match)
+        for number, line in _logical_lines(text)
+        for match in _START.finditer(line)
+        if wanted is None or wanted(match[1] or match[2])
+    )
+    for number, line, match in itertools.islice(found, MAX_ASSIGNMENTS):
+        quote = line[match.start() - 1 : match.start()]
+        value, computed = _word(line, match.end(), quote if quote in ("'", '"') else "")
+        yield Assignment(match[1] or match[2], value, number, computed)
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
