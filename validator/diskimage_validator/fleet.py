@@ -32,8 +32,8 @@ def validate_many(
 
     ``jobs`` is how many are read at a time (default: one per processor). ``done`` is called with each target that was
     read, its facts and its report, in the thread that read it; facts are not kept beyond that, and a ValidatorError
-    that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be read
-    does not keep the others from being judged.
+    that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be
+    read does not keep the others from being judged.
     """
 
     def one(target: str) -> Report | ValidatorError:

@@ -57,7 +57,7 @@ _OTHERS: Final = frozenset(
 DEPRECATED: Final = frozenset(
     """AFSTokenPassing CheckMail DSAAuthentication KeyRegenerationInterval KerberosTgtPassing PAMAuthenticationViaKbdInt
     PermitBlacklistedKeys Protocol ReverseMappingCheck RhostsAuthentication RhostsRSAAuthentication RSAAuthentication
-    ServerKeyBits SkeyAuthentication UseLogin UsePrivilegeSeparation VerifyReverseMapping KeepAlive""".lower().split()
+    ServerKeyBits UseLogin UsePrivilegeSeparation VerifyReverseMapping KeepAlive""".lower().split()
 )
 """Keywords that sshd still accepts, and ignores."""
 

@@ -213,6 +213,7 @@ def _program(command: str) -> str:
     if not words:
         raise SyntaxProblem("a command is wanted")
     name = str(words[0]).strip('"')
-    if not name.startswith(("/", "^/")) and not _ALIAS_NAME.fullmatch(name) and name not in ("sudoedit", "list"):
+    is_alias = len(words) == 1 and _ALIAS_NAME.fullmatch(name)
+    if not is_alias and not name.startswith(("/", "^/")) and name not in ("sudoedit", "list"):
         raise SyntaxProblem(f"no command: {name[:60]}")
     return ("!" if negated else "") + name
