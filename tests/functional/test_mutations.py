@@ -7,6 +7,7 @@ database that rpm itself wrote, takes the defects that are about RPM systems or 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from diskimage_validator.facts import collect
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import BuiltImage
 from tests.mutations import MUTATIONS, suite_policy
+from tests.support import images, pki, rpm_images
+from tests.support.memory_engine import MemoryEngine
 from tests.support.mutations import Draft, Mutation, Remembered, unexpected
 
 LOG = logging.getLogger("mutations")
@@ -26,11 +29,12 @@ FOUND: dict[str, list[str]] = {}
 
 @dataclass(frozen=True)
 class Subject:
-    """A sound tree, and the CA that it trusts."""
+    """A sound tree, the CA that it trusts, and the day on which it is judged, if that is not today."""
 
     family: str
     engine: Engine
     authority: Path
+    now: datetime | None = None
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +43,21 @@ def deb(node_image: BuiltImage) -> Iterator[Subject]:
         yield Subject("deb", Remembered(engine), node_image.authority)
 
 
+@pytest.fixture(scope="module")
+def rpm(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    folder = tmp_path_factory.mktemp("rpm")
+    authority = folder / "ca.pem"
+    authority.write_bytes(rpm_images.internal_ca())
+    return Subject("rpm", MemoryEngine(rpm_images.rhel("sqlite"), disk=images.disk()), authority, pki.NOW)
+
+
 def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     """Put the defect into the tree and return what the verdict misses or has too much."""
     draft = Draft(subject.engine)
     mutation.change(draft)
     policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
-    commands = policy.rules.commands.names
-    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands)))
+    commands, files = policy.rules.commands.names, policy.rules.files.paths
+    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands, files=files)))
     if not found:
         FOUND.setdefault(subject.family, []).append(mutation.id)
     return found
@@ -61,3 +73,21 @@ def test_the_real_image_has_no_finding(deb: Subject, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mutation", MUTATIONS["deb"], ids=lambda mutation: mutation.id)
 def test_a_defect_in_the_real_image_is_found(mutation: Mutation, deb: Subject, tmp_path: Path) -> None:
     assert wrong(deb, mutation, tmp_path) == []
+
+
+def test_the_rpm_tree_has_no_finding(rpm: Subject, tmp_path: Path) -> None:
+    assert wrong(rpm, NOTHING, tmp_path) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS["rpm"], ids=lambda mutation: mutation.id)
+def test_a_defect_in_the_rpm_tree_is_found(mutation: Mutation, rpm: Subject, tmp_path: Path) -> None:
+    assert wrong(rpm, mutation, tmp_path) == []
+
+
+def test_the_score() -> None:
+    """Print how many kinds of defect were found, after all others ran; there are to be at least 60."""
+    for family, mutations in MUTATIONS.items():
+        found = set(FOUND.get(family, ()))
+        kinds = {mutation.id for mutation in mutations}
+        LOG.warning("mutations: %s: %d of %d kinds of defect found", family, len(found & kinds), len(kinds))
+    assert len({mutation.id for mutations in MUTATIONS.values() for mutation in mutations}) >= 60

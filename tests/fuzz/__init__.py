@@ -70,6 +70,11 @@ _PATHS: Final[dict[str, tuple[str, ...]]] = {
         images.BUNDLE,
         "/etc/ssl/certs/java/cacerts",
         "/etc/pki/nssdb/cert9.db",
+        "/etc/pki/ca-trust/extracted/edk2/cacerts.bin",
+        "/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt",
+        "/etc/pki/ca-trust/source/a.p11-kit",
+        "/etc/ca-certificates.conf",
+        "/opt/venv/certifi/core.py",
         "/etc/containers/certs.d/registry.internal/ca.crt",
         "/etc/buildkit/buildkitd.toml",
     ),
@@ -110,6 +115,9 @@ _PATHS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "secrets": ("/etc/ssl/private/a.key", "/root/.netrc", "/root/.docker/config.json", "/etc/environment"),
     "resolv_conf": ("/etc/resolv.conf",),
+    "identity": ("/etc/machine-id", "/etc/iscsi/initiatorname.iscsi"),
+    "leftovers": ("/etc/passwd",),
+    "provenance": ("/etc/image-provenance.json",),
 }
 TARGETS: Final[dict[str, Target]] = {
     target.name: target

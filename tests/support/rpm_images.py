@@ -24,7 +24,7 @@ PRETTY_NAME="Rocky Linux 9.4 (Blue Onyx)"
 BUNDLE = "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
 ANCHOR = "/etc/pki/ca-trust/source/anchors/internal-ca.pem"
 SHIPPED = "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit"
-PROGRAMS = ("bash", "buildah", "jq", "podman", "python3.9", "qemu-img", "rpm", "skopeo")
+PROGRAMS = ("bash", "buildah", "growpart", "jq", "podman", "python3.9", "qemu-img", "resize2fs", "rpm", "skopeo")
 KERNEL_RELEASE = f"{KERNEL}.x86_64"
 MACHINE_ID = "4b5f4d2c4f3f4e1f9d5e0c1a2b3c4d5e"
 

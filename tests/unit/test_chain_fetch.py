@@ -59,6 +59,20 @@ def test_a_server_that_speaks_no_tls_is_told(greeting: bytes) -> None:
         fetch_chain(address)
 
 
+class Flood(ServeTls):
+    """Sends data without end once the handshake is done."""
+
+    def __call__(self, connection: socket.socket) -> None:
+        with self.context.wrap_socket(connection, server_side=True) as tls:
+            while True:
+                tls.sendall(b"x" * 65536)
+
+
+def test_a_server_that_floods_its_clients_changes_nothing(tmp_path: Path) -> None:
+    with listening(Flood(tmp_path, LEAF.key_pem, [LEAF.pem])) as address:
+        assert fetch_chain(address) == (LEAF.der,)
+
+
 def test_nobody_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
