@@ -11,7 +11,7 @@ from diskimage_validator.checks import CHECKS
 from tests.support.mutations import Draft, Mutation
 from tests.support.openpgp import KEY, packet, subpacket, v4
 from tests.support.rpm_databases import BDB_PATH, NDB_PATH, SQLITE_PATH, TABLE, made, ndb, package, with_signature
-from tests.support.rpm_packages import VENDOR, headers, name_of
+from tests.support.rpm_packages import PACKAGES, VENDOR, headers, name_of
 
 RULES_RPM: dict[str, Any] = {"packages": {"origins": {"vendors": [VENDOR], "keys": [KEY.hex()]}}}
 
@@ -126,8 +126,8 @@ MUTATIONS: list[Mutation] = [
         (ORIGIN, f"key {OTHER_KEY.hex()}"),
     ),
     unreadable("removed", lambda draft: draft.remove(SQLITE_PATH)),
-    unreadable("empty", listed(without=[name_of(blob) for blob in headers()])),
-    unreadable("with-keys-only", listed(without=[name_of(blob) for blob in headers()[:-1]])),
+    unreadable("empty", lambda draft: _write(draft, ())),
+    unreadable("with-keys-only", listed(without=PACKAGES)),
     unreadable("damaged", _damaged),
     unreadable("cut-off", _cut_off),
     unreadable("computed", _computed),
