@@ -25,7 +25,6 @@ LONG: Final = 200 * 1024
 
 _JSON: Final = TypeAdapter[Any](Any)
 _DEBIAN: Final = images.debian()
-_EMPTY: Final[dict[str, Entry]] = {}
 
 
 def _no_seeds() -> Iterable[bytes]:
@@ -36,13 +35,15 @@ def _no_seeds() -> Iterable[bytes]:
 class Target:
     """``parse`` may raise ValidatorError and return anything that can be written as JSON in UTF-8.
 
-    ``seeds`` makes inputs to begin with that are not kept as files; ``limit`` is the length of an input in bytes.
+    ``seeds`` makes inputs to begin with that are not kept as files; ``limit`` is the length of an input in bytes;
+    ``path`` is where the input is in an image, empty for a function.
     """
 
     name: str
     parse: Callable[[bytes], Any]
     limit: int = SMALL
     seeds: Callable[[], Iterable[bytes]] = _no_seeds
+    path: str = ""
 
     def feed(self, data: bytes) -> None:
         """Parse ``data``. Raises for every bug."""
@@ -99,4 +100,4 @@ def of_fact(
         engine = MemoryEngine({**tree, path: File(data, 0o755)}, disk=images.disk())
         return FACTS[fact].read(_Scene(engine, FACTS))
 
-    return Target(f"{fact}{path.replace('/', '-')}", parse, limit, seeds)
+    return Target(f"{fact}{path.replace('/', '-')}", parse, limit, seeds, path)

@@ -1,15 +1,14 @@
 """What fuzzing found worth keeping does no harm; and no harm does what hypothesis thinks of in a moment."""
 
-from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.target import CORPUS, Target, prolonged
+from tests.fuzz.target import CORPUS, Target
 from tests.fuzz.targets import TARGETS
+from tests.support.memory_engine import MemoryEngine
 
 WORDS = st.sampled_from(
     [
@@ -69,6 +68,20 @@ def test_a_damaged_file_does_no_harm(target: Target, data: st.DataObject) -> Non
     start = data.draw(st.integers(0, len(sound)))
     end = data.draw(st.integers(start, min(start + 40, len(sound))))
     target.feed(sound[:start] + data.draw(NOISE) + sound[end:])
+
+
+@each_target
+def test_the_input_is_read(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    original = MemoryEngine._read
+
+    def note(self: MemoryEngine, path: str, offset: int, size: int) -> bytes:
+        read.add(path)
+        return original(self, path, offset, size)
+
+    monkeypatch.setattr(MemoryEngine, "_read", note)
+    target.feed(beginnings(target)[0])
+    assert not target.path or target.path in read
 
 
 def test_no_corpus_is_left_over() -> None:
