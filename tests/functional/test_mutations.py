@@ -44,8 +44,8 @@ def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     draft = Draft(subject.engine)
     mutation.change(draft)
     policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
-    commands = policy.rules.commands.names
-    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands)))
+    commands, files = policy.rules.commands.names, policy.rules.files.paths
+    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands, files=files)))
     if not found:
         FOUND.setdefault(subject.family, []).append(mutation.id)
     return found

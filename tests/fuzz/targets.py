@@ -23,26 +23,45 @@ from diskimage_validator.policy_files import parse_chain
 from diskimage_validator.versions import compare
 from tests.fuzz import seeds
 from tests.fuzz.target import LARGE, Target, of_fact
-from tests.support import images
+from tests.support import images, node
 from tests.support.asking import facts_of
+from tests.support.elf_files import LOADER, library, linked
 from tests.support.memory_engine import Entry
 
 RHEL: Final[dict[str, Entry]] = {"/usr/lib/os-release": "ID=rocky\nVERSION_ID=9.4\n"}
 SUSE: Final[dict[str, Entry]] = {"/usr/lib/os-release": "ID=sles\nVERSION_ID=15.6\n"}
+LINKED: Final[dict[str, Entry]] = {
+    **images.debian(),
+    LOADER: images.program(library("ld-linux-x86-64.so.2")),
+    "/usr/bin/podman": images.program(linked("liba.so")),
+}
+CLOUD_INIT: Final[dict[str, Entry]] = {
+    **images.debian(),
+    "/usr/bin/growpart": images.program(),
+    "/usr/lib/systemd/system/cloud-init.service": "",
+    "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": "",
+}
+NODE: Final[dict[str, Entry]] = {
+    **node.tree(),
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nzuul:x:1000:1000::/home/zuul:/bin/bash\n",
+    "/etc/group": "root:x:0:\nzuul:x:1000:\ndocker:x:998:zuul\n",
+    "/etc/shadow": "root:*:19000:0:99999:7:::\nzuul:!:19000::::::\n",
+}
+BLS: Final[dict[str, Entry]] = {path: entry for path, entry in NODE.items() if "/grub" not in path}
 CERTIFI: Final = "/usr/lib/python3/dist-packages/certifi"
 
 _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "os": ("/usr/lib/os-release",),
     "packages": ("/var/lib/dpkg/status", "/var/lib/dpkg/arch"),
     "apt_indices": ("/var/lib/apt/lists/mirror.internal_debian_dists_stable_main_binary-amd64_Packages",),
-    "growth": ("/etc/fstab", "/etc/cloud/cloud.cfg", "/etc/repart.d/50-root.conf"),
+    "growth": ("/etc/fstab",),
     "identity": ("/etc/machine-id", "/etc/iscsi/initiatorname.iscsi"),
     "python": (
         "/usr/lib/python3/dist-packages/x-1.dist-info/METADATA",
         "/usr/lib/python3/dist-packages/x.egg-info/PKG-INFO",
         "/opt/venv/pyvenv.cfg",
     ),
-    "ca_stores": ("/etc/buildkit/buildkitd.toml", f"{CERTIFI}/core.py"),
+    "ca_stores": ("/etc/buildkit/buildkitd.toml", "/etc/ca-certificates.conf", f"{CERTIFI}/core.py"),
     "ca_settings": (
         "/etc/environment",
         "/etc/environment.d/10-ca.conf",
@@ -52,7 +71,6 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
         "/etc/gitconfig",
         "/etc/pip.conf",
         "/root/.npmrc",
-        "/root/.yarnrc",
         "/root/.curlrc",
         "/root/.condarc",
         "/etc/wgetrc",
@@ -69,6 +87,7 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
         "/etc/zypp/zypp.conf",
         "/etc/pip.conf",
         "/etc/npmrc",
+        "/root/.yarnrc",
         "/root/.yarnrc.yml",
         "/etc/gitconfig",
         "/etc/docker/daemon.json",
@@ -78,7 +97,7 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
         "/etc/ntp.conf",
         "/etc/systemd/timesyncd.conf",
         "/etc/systemd/resolved.conf",
-        "/etc/systemd/system/docker.service",
+        "/etc/systemd/system/docker.service.d/proxy.conf",
         "/etc/dnsmasq.conf",
         "/etc/resolv.conf",
         "/etc/environment",
@@ -105,8 +124,22 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
         "/etc/environment",
     ),
     "resolv_conf": ("/etc/resolv.conf",),
+    "leftovers": ("/etc/passwd",),
+    "provenance": ("/etc/image-provenance.json",),
 }
 """Fields of Facts to the files of text that they read."""
+_NODE_TEXTS: Final[dict[str, tuple[str, ...]]] = {
+    "services": (
+        "/etc/systemd/system/ssh.service",
+        "/etc/systemd/system/ssh.service.d/a.conf",
+        "/etc/systemd/system-preset/00-a.preset",
+    ),
+    "boot": ("/etc/fstab", "/boot/grub/grub.cfg", "/boot/grub/grubenv"),
+    "accounts": ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid"),
+    "sudo": ("/etc/sudoers", "/etc/sudoers.d/a"),
+    "ssh": ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/a.conf", node.KEYS),
+}
+"""The same of facts that are about a whole node."""
 
 
 def _certificates(data: bytes) -> Any:
@@ -178,7 +211,7 @@ _FUNCTIONS: Final = (
 )
 _BINARIES: Final = (
     of_fact("libraries", "/usr/bin/podman", seeds=seeds.elf),
-    of_fact("libraries", "/etc/ld.so.cache", seeds=seeds.loader_cache),
+    of_fact("libraries", "/etc/ld.so.cache", base=LINKED, seeds=seeds.loader_cache),
     of_fact("commands", "/usr/bin/podman", seeds=seeds.elf),
     of_fact("trust", images.BUNDLE, seeds=seeds.pem),
     of_fact("trust", "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit", base=RHEL, seeds=seeds.p11_kit),
@@ -190,12 +223,21 @@ _BINARIES: Final = (
     of_fact("ca_stores", "/etc/pki/nssdb/cert9.db", limit=LARGE, seeds=seeds.nss),
     of_fact("ca_stores", f"{CERTIFI}/cacert.pem", seeds=seeds.pem),
     of_fact("ca_stores", "/etc/containers/certs.d/registry.internal/ca.crt", seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/pki/ca-trust/source/a.p11-kit", base=RHEL, seeds=seeds.p11_kit),
     of_fact("packages", "/var/lib/rpm/rpmdb.sqlite", base=RHEL, limit=LARGE, seeds=seeds.rpm_sqlite),
     of_fact("packages", "/usr/lib/sysimage/rpm/Packages.db", base=SUSE, limit=LARGE, seeds=seeds.rpm_ndb),
     of_fact("packages", "/var/lib/rpm/Packages", base=RHEL, limit=LARGE, seeds=seeds.rpm_bdb),
 )
 TARGETS: Final[dict[str, Target]] = {
     target.name: target
-    for target in (*_FUNCTIONS, *_BINARIES, *(of_fact(fact, path) for fact in _TEXTS for path in _TEXTS[fact]))
+    for target in (
+        *_FUNCTIONS,
+        *_BINARIES,
+        *(of_fact(fact, path) for fact in _TEXTS for path in _TEXTS[fact]),
+        *(of_fact(fact, path, base=NODE) for fact in _NODE_TEXTS for path in _NODE_TEXTS[fact]),
+        of_fact("growth", "/etc/cloud/cloud.cfg", base=CLOUD_INIT),
+        of_fact("boot", "/boot/extlinux/extlinux.conf", base=BLS),
+        of_fact("boot", "/boot/loader/entries/a.conf", base=BLS),
+    )
 }
 """What can be fuzzed, by name."""

@@ -92,6 +92,9 @@ def debian() -> dict[str, Entry]:
         "/usr/sbin/init": Link("/lib/systemd/systemd"),
         "/lib/systemd/systemd": program(),
         "/boot/vmlinuz-6.1.0-28-amd64": b"kernel",
+        "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nzuul:x:1000:1000:Zuul:/home/zuul:/bin/bash\n",
+        "/etc/group": "root:x:0:\nsudo:x:27:\nzuul:x:1000:\n",
+        "/etc/shadow": "root:*:20000:0:99999:7:::\nzuul:!:20000:0:99999:7:::\n",
     }
 
 

@@ -4,21 +4,30 @@
 it, so it needs db_load(1) of Debian's db5.3-util.
 """
 
+import shutil
 import sqlite3
 import struct
 import subprocess
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from diskimage_validator.facts import rpm_header as tags
-from tests.support.memory_engine import Entry
+from diskimage_validator.facts import rpm_sqlite
+from diskimage_validator.facts.rpm_database import RpmDatabase, find_rpm_database, read_rpm_database
+from tests.support.memory_engine import Entry, MemoryEngine
 
 Value = str | int | bytes | Sequence[str]
 SQLITE_PATH = "/var/lib/rpm/rpmdb.sqlite"
 NDB_PATH = "/usr/lib/sysimage/rpm/Packages.db"
 BDB_PATH = "/var/lib/rpm/Packages"
+DATA = Path(__file__).parents[1] / "data" / "rpmdb"
+REAL = (DATA / "rpmdb.sqlite").read_bytes()
 TABLE = "CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BLOB NOT NULL)"
 
 
@@ -98,3 +107,41 @@ def bdb(folder: Path, headers: Iterable[bytes], *, big_endian: bool = False) -> 
 def tree(path: str, content: bytes) -> dict[str, Entry]:
     """Return a tree of the RHEL family with just this database."""
     return {"/etc/os-release": "ID=rocky\nVERSION_ID=9.4\n", path: content}
+
+
+def read(entries: dict[str, Entry]) -> RpmDatabase:
+    """Return what is in the database of a tree that has one."""
+    engine = MemoryEngine(entries)
+    path = find_rpm_database(engine)
+    assert path is not None
+    return read_rpm_database(engine, path)
+
+
+@cache
+def real_headers() -> tuple[bytes, ...]:
+    """Return the twelve headers of REAL."""
+    with TemporaryDirectory() as folder:  # SQLite writes beside what it reads
+        copy = Path(folder, "rpmdb.sqlite")
+        copy.write_bytes(REAL)
+        return tuple(rpm_sqlite.headers(copy))
+
+
+@cache
+def made(path: str, headers: tuple[bytes, ...]) -> bytes:
+    """Return a database with these headers in the format that belongs to ``path``."""
+    with TemporaryDirectory() as folder:
+        if path == SQLITE_PATH:
+            return sqlite(Path(folder), headers)
+        return ndb(headers) if path == NDB_PATH else bdb(Path(folder), headers)
+
+
+def changed(content: bytes, form: str, position: int, *values: object) -> bytes:
+    """Return ``content`` with ``values`` packed over it at ``position``."""
+    found = bytearray(content)
+    struct.pack_into(form, found, position, *values)
+    return bytes(found)
+
+
+needs_bdb = pytest.mark.skipif(not shutil.which("db_load"), reason="Berkeley DB writes its own format: install db-util")
+FORMATS = [SQLITE_PATH, NDB_PATH, pytest.param(BDB_PATH, marks=needs_bdb)]
+SMALL = (package("jq", "1.6-15.el9"), package("bash", "5.1.8-9.el9"), package("gpg-pubkey", "8483c65d-5ccc5b19", ""))

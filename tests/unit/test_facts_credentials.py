@@ -49,6 +49,7 @@ def test_names_that_say_that_their_value_is_secret(line: str, name: str) -> None
         "DB_PASSWORD=${OTHER}",
         'DB_PASSWORD=""',
         "DB_PASSWORD=",
+        "DB_PASSWORD=xxxxxx",
         "password: {{ lookup }}",
         "password: <your password>",
         "token: null",

@@ -1,7 +1,11 @@
 """Many targets at once: each has its own verdict, in the order in which they were named."""
 
+import json
 from pathlib import Path
 
+import pytest
+
+from diskimage_validator.cli import run
 from diskimage_validator.errors import UsageError
 from diskimage_validator.fleet import validate_many
 from diskimage_validator.model import Report
@@ -32,3 +36,39 @@ def test_order_and_errors(tmp_path: Path) -> None:
 
 def test_no_target_is_no_report() -> None:
     assert validate_many([], images.policy()) == []
+
+
+def store(folder: Path) -> str:
+    path = folder / "policy.yaml"
+    path.write_text("version: 1\nname: p\nos: {any: [{id: debian}]}\ncertificates: {anchors: false}\n")
+    return str(path)
+
+
+def test_the_command_writes_a_summary_and_reports_for_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    targets = roots(tmp_path, "debian", "fedora")
+    arguments = ["validate", *targets, "/nonesuch.qcow2", "--policy", store(tmp_path), "--jobs", "2"]
+    arguments += ["--report", f"json={tmp_path}/{{name}}.json", "--format", "json"]
+    assert run(arguments) == 3
+    summary = json.loads(capsys.readouterr().out)
+    assert [entry["exit_status"] for entry in summary["targets"]] == [3, 3, 2]
+    assert json.loads((tmp_path / "fedora.json").read_text())["target"]["name"] == str(tmp_path / "fedora")
+    assert (tmp_path / "debian.json").exists()
+    assert not (tmp_path / "nonesuch.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--report", "json=all.json"], "write {name} in its name"),
+        (["--format", "sarif"], "--format sarif is for one target"),
+        (["--report", "json=/nonesuch/{name}.json"], "cannot write /nonesuch/debian.json"),
+        (["dir:/other/debian", "--report", "json={name}.json"], "and so would their reports"),
+        (["--jobs", "0"], "0 is not in the range"),
+    ],
+)
+def test_what_makes_no_sense_for_several_is_refused(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = roots(tmp_path, "debian", "fedora")
+    assert run(["validate", *targets, "--policy", store(tmp_path), *options]) == 2
+    assert message in capsys.readouterr().err

@@ -48,10 +48,8 @@ def test_the_verdict_and_its_reason(case: Case) -> None:
         assert not verdict.unknown
 
 
-@pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case for case in cases() if case.trusted], ids=lambda case: case.id)
 def test_openssl_says_the_same(case: Case, tmp_path: Path) -> None:
-    if not case.trusted:
-        pytest.skip("openssl wants a bundle")
     assert openssl_accepts(case, tmp_path) == (run(case).trusted != bool(case.differs))
 
 

@@ -16,7 +16,7 @@ from diskimage_validator.facts.packages import Package, Packages
 from diskimage_validator.reports import FACT_WRITERS
 from tests.support import images, pki
 from tests.support.asking import facts_of
-from tests.support.memory_engine import Entry
+from tests.support.memory_engine import Broken, Entry
 from tests.support.reports import HOSTILE
 
 
@@ -91,14 +91,41 @@ def test_certificates_are_cryptographic_assets(tree: dict[str, Entry]) -> None:
     assert found["cryptoProperties"]["assetType"] == "certificate"
     assert found["cryptoProperties"]["certificateProperties"]["notValidAfter"].startswith("2027-06-01T")
     assert found["hashes"] == [{"alg": "SHA-256", "content": pki.sha256(pki.certificate("Internal CA"))}]
-    assert {entry["location"] for entry in found["evidence"]["occurrences"]} == {images.ANCHOR, images.BUNDLE}
-    assert properties(found) == {"trusted": "true", "added-locally": "true"}
-    assert properties(component(document, "CN=Public Root")) == {"trusted": "true"}
+    assert {entry["location"] for entry in found["evidence"]["occurrences"]} >= {images.ANCHOR, images.BUNDLE}
+    assert properties(found) == {"trusted-by": "openssl, system", "added-locally": "true"}
+    assert properties(component(document, "CN=Public Root")) == {"trusted-by": "openssl, system"}
+
+
+def test_a_certificate_says_which_consumers_trust_it(tree: dict[str, Entry]) -> None:
+    tree["/usr/lib/python3/dist-packages/certifi/__init__.py"] = ""
+    tree["/usr/lib/python3/dist-packages/certifi/cacert.pem"] = pki.pem(pki.certificate("Public Root"))
+    found = component(bom_of(facts_of(tree)), "CN=Public Root")
+    assert properties(found) == {"trusted-by": "certifi, openssl, system"}
+
+
+def test_a_store_that_could_not_be_read_is_named(tree: dict[str, Entry]) -> None:
+    tree["/usr/lib/python3/dist-packages/certifi/__init__.py"] = ""
+    tree["/usr/lib/python3/dist-packages/certifi/cacert.pem"] = Broken()
+    (incomplete,) = bom_of(facts_of(tree))["metadata"]["properties"]
+    assert incomplete["name"] == "diskimage-validator:incomplete"
+    assert "cacert.pem" in incomplete["value"]
+
+
+def test_python_distributions_are_components_with_their_places(tree: dict[str, Entry]) -> None:
+    for prefix in ("/usr/lib/python3/dist-packages", "/opt/tool/lib/python3.11/site-packages"):
+        tree[f"{prefix}/requests-2.31.0.dist-info/METADATA"] = "Name: requests\nVersion: 2.31.0\n"
+    tree["/usr/bin/python3.11"] = images.program()
+    tree["/opt/tool/pyvenv.cfg"] = "home = /usr/bin\n"
+    found = component(bom_of(facts_of(tree)), "requests")
+    assert found["purl"] == "pkg:pypi/requests@2.31.0"
+    assert len(found["evidence"]["occurrences"]) == 2
 
 
 def test_an_anchor_that_is_not_in_the_bundle_is_there_and_not_trusted(tree: dict[str, Entry]) -> None:
     tree[images.BUNDLE] = pki.pem(pki.certificate("Public Root"))
-    assert properties(component(bom_of(facts_of(tree)), "CN=Internal CA")) == {"trusted": "false"}
+    tree = {path: entry for path, entry in tree.items() if path in (images.BUNDLE, images.ANCHOR, images.STATUS)}
+    tree["/etc/os-release"] = images.OS_RELEASE
+    assert "properties" not in component(bom_of(facts_of(tree)), "CN=Internal CA")
 
 
 def test_the_same_image_gives_the_same_document(tree: dict[str, Entry]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from diskimage_validator.model import Finding, Result, Severity, Status
-from diskimage_validator.reports import WRITERS
+from diskimage_validator.reports import FACT_WRITERS, WRITERS
 from diskimage_validator.reports.text_report import write_all, write_verdict
 from tests.support import images
 from tests.support.memory_engine import Entry
@@ -181,3 +181,15 @@ def test_a_hostile_image_sends_no_escape_to_a_terminal(tree: dict[str, Entry], m
     WRITERS["text"](hostile(tree), stream, Severity.WARNING)
     left = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
     assert left.replace("\n", "").isprintable()
+
+
+def test_every_format_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "doc/source/reports.rst").read_text(encoding="utf-8")
+    for name in (*WRITERS, *FACT_WRITERS):
+        assert f"\n``{name}``  " in text
+
+
+def test_no_writer_costs_anything_before_it_writes() -> None:
+    code = "import sys, diskimage_validator.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert not {"jinja2", "cyclonedx", "junitparser", "lxml"} & set(done.stdout.split())

@@ -72,7 +72,8 @@ def validate_path(
     The server's own certificate comes first in ``chain``. ``now`` is UTC. Never raises for what certificates hold.
     """
     anchors = [ca for ca in authorities if client is Client.GO or ca.subject == ca.issuer]
-    others = [*chain[1:], *(ca for ca in authorities if ca not in anchors)]
+    ends = frozenset(anchors)
+    others = [*chain[1:], *(ca for ca in authorities if ca not in ends)]
     path, refusal = _verify(address, chain[0], others, anchors, now, _compatible())
     faults = (
         _left_out(chain[0], address, client) if path else explain(address, chain, authorities, anchors, now, client)

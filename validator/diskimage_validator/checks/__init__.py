@@ -4,9 +4,12 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.checks import (
+    accounts,
     air_gap_hosts,
     air_gap_sources,
     architecture,
+    authorized_keys,
+    boot,
     ca_anchors,
     ca_consumers,
     ca_distrusted,
@@ -25,6 +28,7 @@ from diskimage_validator.checks import (
     container_policy,
     container_registries,
     container_zuul_roles,
+    default_target,
     disk,
     disk_format,
     disk_growth,
@@ -47,7 +51,14 @@ from diskimage_validator.checks import (
     packages_origin,
     packages_required,
     packages_state,
+    provenance,
     python_packages,
+    services_absent,
+    services_disabled,
+    services_enabled,
+    services_masked,
+    sshd,
+    sudo,
     verification,
 )
 from diskimage_validator.checks.base import Check
@@ -108,6 +119,17 @@ CHECKS: Final[dict[str, Check]] = {
             hygiene_logs,
             hygiene_file_modes,
             files,
+            provenance,
+            boot,
+            default_target,
+            services_enabled,
+            services_disabled,
+            services_masked,
+            services_absent,
+            accounts,
+            sudo,
+            authorized_keys,
+            sshd,
         ),
     )
 }

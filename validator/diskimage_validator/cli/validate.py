@@ -8,6 +8,7 @@ import click
 
 from diskimage_validator import facts as facts_module
 from diskimage_validator.chain_fetch import fetch_chain
+from diskimage_validator.cli.fleet import Fleet, check_fleet
 from diskimage_validator.cli.options import engine_option, image_format_option, output_option
 from diskimage_validator.cli.reports import (
     FORMATS,
@@ -28,7 +29,7 @@ from diskimage_validator.runner import examine, run_checks
 
 
 @click.command("validate")
-@click.argument("target", required=False)
+@click.argument("targets", metavar="[TARGET]...", nargs=-1)
 @click.option("--policy", "policy_name", required=True, metavar="NAME|FILE", help="Shipped policy, or a YAML file.")
 @click.option(
     "--ca", "cas", multiple=True, metavar="FILE", help="A CA that has to be trusted (PEM or DER); repeatable."
@@ -52,11 +53,12 @@ from diskimage_validator.runner import examine, run_checks
     default=str(Severity.WARNING),
     help="Least severity of a failure that fails the image. Default: warning.",
 )
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
 @click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
 @click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
 def validate_command(
     *,
-    target: str | None,
+    targets: Sequence[str],
     policy_name: str,
     cas: Sequence[str],
     endpoints: Sequence[str],
@@ -67,16 +69,27 @@ def validate_command(
     output_file: str | None,
     reports: Sequence[str],
     threshold: str,
+    jobs: int | None,
     everything: bool,
     quiet: bool,
 ) -> int:
-    """Check TARGET, a disk image, against a policy."""
-    if (target is None) == (facts_file is None):
+    """Check TARGET, a disk image, against a policy.
+
+    With several, standard output gets one summary, and {name} in the FILE of a report stands for each target's name.
+    """
+    if bool(targets) == (facts_file is not None):
         raise UsageError("name either a TARGET or --facts FILE", "diskimage-validator validate --help")
     style = "all" if everything else "verdict" if quiet else ""
     destinations = [Destination(report_format, output_file, style), *map(destination, reports)]
-    check_destinations(destinations)
+    if len(targets) < 2:
+        check_destinations(destinations)
+    else:
+        check_fleet(targets, destinations)
     policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
+    severity = Severity(threshold)
+    if len(targets) > 1:
+        fleet = Fleet(targets, policy, destinations, severity)
+        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, quiet=quiet)
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
@@ -84,9 +97,8 @@ def validate_command(
         also = needed_facts(destinations)
         with Progress(quiet=quiet) as progress:
             facts, report = examine(
-                str(target), policy, engine=engine, image_format=image_format, also=also, progress=progress
+                targets[0], policy, engine=engine, image_format=image_format, also=also, progress=progress
             )
-    severity = Severity(threshold)
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
 

@@ -13,9 +13,11 @@ from typing import Any, ClassVar, Final
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress, launch
 from diskimage_validator.engines.base import Disk, Engine, Filesystem, Partition, Stat
+from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
-from diskimage_validator.errors import EngineError, TargetError
+from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
+from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError
 from diskimage_validator.image_file import ImageFile
 from diskimage_validator.model import TargetInfo
 
@@ -24,7 +26,6 @@ SECTION: Final = 1024 * 1024
 """Bytes per pread call: a message of the appliance's protocol is limited to 4 MiB (guestfs-internals(1))."""
 ROOT_MARKS: Final = ("/etc/os-release", "/usr/lib/os-release")
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
-UNMOUNTABLE: Final = frozenset({"swap", "unknown", "crypto_LUKS", "LVM2_member", "linux_raid_member"})
 
 
 class GuestfsEngine(Engine):
@@ -61,6 +62,7 @@ class GuestfsEngine(Engine):
             with _engine_errors("looking for the root file system"):
                 self._types: dict[str, str] = self._handle.list_filesystems()
                 self._superblocks = read_superblocks(self._handle, self._types)
+                self._volumes = list_volumes(self._handle, self._types)
                 self._mount_root()
                 self._mount_fstab()
         except BaseException:
@@ -124,57 +126,56 @@ class GuestfsEngine(Engine):
         )
 
     def _mount_root(self) -> None:
-        """Mount the one file system that holds an operating system. None, or several, is an error."""
-        roots = []
-        for device, kind in sorted(self._types.items()):
-            if kind in UNMOUNTABLE:
-                continue
-            try:
-                self._handle.mount_ro(device, "/")
-            except RuntimeError as error:
-                self.notes.append(f"{device} ({kind}) cannot be mounted: {error}")
+        """Mount the one volume that holds an operating system; of snapshots of it, the one that boots.
+
+        Raises TargetError if there is none, or if it cannot be told which one it is.
+        """
+        roots: dict[Volume, list[Line]] = {}
+        for volume in self._volumes:
+            if not self._mount(volume, "/"):
                 continue
             if any(self._handle.is_file(mark, followsymlinks=True) for mark in ROOT_MARKS):
-                roots.append(device)
+                roots[volume] = self._fstab()
             self._handle.umount("/")
-        if len(roots) != 1:
+            self._forget()
+        root = choose_root(roots)
+        if root is None:
             seen = ", ".join(f"{device} {kind}" for device, kind in sorted(self._types.items())) or "none"
             problem = "no file system" if not roots else f"{len(roots)} file systems"
             raise TargetError(f"{problem} in the image with an os-release file; file systems: {seen}")
-        self._handle.mount_ro(roots[0], "/")
-        self._mounted[roots[0]] = "/"
+        self._handle.mount_ro(root.mountable, "/")
+        self._mounted[root.mountable] = "/"
 
     def _mount_fstab(self) -> None:
         """Mount what the image's fstab(5) mounts, if it is on this disk: /boot, for instance, may be a partition."""
-        if not self._handle.is_file("/etc/fstab"):
-            return
-        text = self.read("/etc/fstab", limit=SECTION).decode(errors="replace")
-        entries = [line.split("#")[0].split() for line in text.splitlines()]
-        wanted = [(entry[1], entry[0]) for entry in entries if len(entry) >= 2 and entry[1].startswith("/")]
-        for mountpoint, source in sorted(wanted):
-            device = self._find_device(source)
-            if mountpoint == "/" or device is None or device in self._mounted:
+        for line in sorted(self._fstab(), key=lambda line: line.mountpoint):
+            volume = find_volume(line, self._volumes)
+            if volume is None or volume.mountable in self._mounted or not line.mountpoint.startswith("/"):
                 continue
-            real = self.resolve(mountpoint)
-            try:
-                self._handle.mount_ro(device, real)
-            except RuntimeError as error:
-                self.notes.append(f"{mountpoint} ({device}) cannot be mounted: {error}")
-                continue
-            self._mounted[device] = real
-            self._stats.clear()
-            self._links.clear()
+            real = self.resolve(line.mountpoint)
+            if real != "/" and self._mount(volume, real):
+                self._mounted[volume.mountable] = real
+                self._forget()
 
-    def _find_device(self, source: str) -> str | None:
-        """Return the device of an fstab source that is on this disk (by label, UUID or name), else None."""
-        kind, _, value = source.partition("=")
-        value = value.strip('"')
-        for device in self._types:
-            if kind == "LABEL" and self._handle.vfs_label(device) == value:
-                return device
-            if kind == "UUID" and self._handle.vfs_uuid(device) == value:
-                return device
-        return source if source in self._types else None
+    def _mount(self, volume: Volume, mountpoint: str) -> bool:
+        """Mount ``volume`` read-only. Where that fails a note says so, and False is returned."""
+        try:
+            self._handle.mount_ro(volume.mountable, mountpoint)
+        except RuntimeError as error:
+            self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
+            return False
+        return True
+
+    def _fstab(self) -> list[Line]:
+        try:
+            return list(parse_fstab(self.read("/etc/fstab", limit=SECTION).decode(errors="replace")))
+        except EntryNotFoundError:
+            return []
+
+    def _forget(self) -> None:
+        """Forget what was read, because something else is mounted now."""
+        self._stats.clear()
+        self._links.clear()
 
     # Primitives of the engine protocol.
 

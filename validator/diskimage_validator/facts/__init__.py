@@ -12,9 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
+from diskimage_validator.facts.accounts import Accounts, read_accounts
 from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.ca_collect import read_ca_stores
 from diskimage_validator.facts.ca_settings import CaSettings
 from diskimage_validator.facts.ca_sources.collect import read_ca_settings
@@ -32,10 +34,14 @@ from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.libraries import Libraries, read_libraries
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
+from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
+from diskimage_validator.facts.services import Services, read_services
+from diskimage_validator.facts.ssh import Ssh, read_ssh
+from diskimage_validator.facts.sudo import Sudo, read_sudo
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
@@ -82,6 +88,12 @@ class Facts:
     file_modes: FileModes | Unreadable
     secrets: Secrets | Unreadable
     files: Files | Unreadable
+    provenance: Provenance | Unreadable
+    services: Services | Unreadable | None
+    boot: Boot | Unreadable
+    accounts: Accounts | Unreadable
+    sudo: Sudo | Unreadable | None
+    ssh: Ssh | Unreadable | None
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -108,6 +120,12 @@ FACTS: Final[dict[str, Reader]] = {
     "file_modes": Reader("file modes", read_file_modes),
     "secrets": Reader("private keys and credentials", read_secrets),
     "files": Reader("files that the policy names", read_files),
+    "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine)),
+    "services": Reader("services", lambda scene: read_services(scene.engine)),
+    "boot": Reader("what boots", lambda scene: read_boot(scene.engine)),
+    "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
+    "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
+    "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
 }
 """How every field of Facts that comes from the target is read."""
 

@@ -15,7 +15,7 @@ from diskimage_validator.facts.ca_stores import CaStore, PrivateKey
 from diskimage_validator.printable import clean_path
 
 FILE_LIMIT: Final = 16 * 1024 * 1024
-TOTAL_LIMIT: Final = 128 * 1024 * 1024
+TOTAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of all files together. A node with fifty virtual environments has 15 MB of CAs."""
 MAX_POOL: Final = 20_000
 MAX_LISTED: Final = 500_000

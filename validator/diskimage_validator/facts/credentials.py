@@ -34,7 +34,7 @@ _HARMLESS: Final = re.compile(
 )
 """What may follow such a word when it is not the secret itself: PASSWORD_FILE, token_ttl."""
 _NO_VALUE: Final = re.compile(
-    r"(?:[$%/<~]|\{\{|file:|ssh-|\*+$|x+$|(?:true|false|yes|no|on|off|none|null|ask|0|1)$|$)", re.IGNORECASE
+    r"(?:[$%/<~]|\{\{|file:|ssh-|\*{3,}$|x{3,}$|(?:true|false|yes|no|on|off|none|null|ask|0|1)$|$)", re.IGNORECASE
 )
 _URL: Final = re.compile(
     r"\b[A-Za-z][A-Za-z0-9+.-]{0,20}://(?P<user>[^\s/?#@:\"'<>]{0,200})(?::(?P<password>[^\s/?#@\"'<>]{0,500}))?@"

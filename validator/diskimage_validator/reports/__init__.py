@@ -53,5 +53,5 @@ WRITERS: Final[dict[str, Writer]] = {
 }
 
 FACT_WRITERS: Final = {
-    "cyclonedx": FactWriter(_fact_writer("cyclonedx_report"), ("os", "packages", "trust")),
+    "cyclonedx": FactWriter(_fact_writer("cyclonedx_report"), ("os", "packages", "python", "trust", "ca_stores")),
 }

@@ -81,8 +81,8 @@ def _write_details(console: Console, report: Report, result: Result) -> None:
     }
     for name, value in fields.items():
         if value and value != finding.message:
-            style = {"hint": "cyan", "waiver": "yellow"}.get(name, "dim")
-            print_line(console, Text(f"{_INDENT}{name + ':':<10}", style), Text(plain(value), style))
+            style = {"hint": "cyan", "waiver": "yellow"}.get(name, "")
+            print_line(console, Text(f"{_INDENT}{name + ':':<10}", style or "dim"), Text(plain(value), style))
 
 
 def _write_rest(console: Console, groups: Sequence[CheckResults]) -> None:

@@ -49,7 +49,7 @@ def parse_host_pattern(text: str) -> HostPattern:
     if network is not None:
         return HostPattern(text, "", None, network)
     match = _HOST.fullmatch(text)
-    if not match:
+    if not match or (text.startswith("[") and _address(match[1].strip("[]")) is None):
         raise ValueError(
             "a host such as '*.internal', 'mirror.internal:8080' or '10.0.0.0/8' is wanted, without scheme"
         )

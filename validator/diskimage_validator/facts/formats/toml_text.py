@@ -72,7 +72,8 @@ def _lines(text: str) -> dict[Where, int]:
             return found
         if lines[begin].lstrip().startswith("["):
             table = _table(parsed, counts)
-            found.setdefault(table, begin + 1)
+            for end_of_name in range(1, len(table) + 1):
+                found.setdefault(table[:end_of_name], begin + 1)
         else:
             for key in _keys(parsed):
                 found.setdefault((*table, *key), begin + 1)

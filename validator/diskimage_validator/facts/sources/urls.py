@@ -12,7 +12,7 @@ from typing import Final
 LOCAL_SCHEMES: Final = frozenset({"cd", "cdrom", "copy", "dir", "dvd", "file", "hd", "iso", "mirror+file", "unix"})
 """Schemes that name a place on the machine itself: apt-transport-*(1), zypper(8) "Repository URI", npm."""
 MAX_LENGTH: Final = 1_000
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=//|/|$)(?://)?")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/|$)(?://)?")
 _SCP: Final = re.compile(r"(?:([^@/\s]*)@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?!\d+(?:/|$))")
 
 
@@ -37,7 +37,9 @@ def locate(text: str, *, schemeless: str = "host") -> Location:
     if match:
         return _with_scheme(text, match)
     if schemeless == "path":
-        return Location(text, "", None, False)
+        scheme, colon, _ = text.partition(":")
+        local = not colon or "/" in scheme or scheme.lower() in LOCAL_SCHEMES  # cdrom:[Debian 12]/, /srv/a:b
+        return Location(text, "", None, False) if local else Location(scheme, f"{scheme.lower()}:", None, False)
     if (scp := _SCP.match(text)) and text.count(":") == 1:  # git's user@host:path
         return Location(text, *_host(scp[2]), False)
     authority, rest = _split(text)
@@ -54,11 +56,11 @@ def _with_scheme(text: str, match: re.Match[str]) -> Location:
     secret = bool(user) and (":" in user or not scheme.endswith("ssh"))
     shown_user = "***" if secret else user
     shown = f"{match[0]}{shown_user}{at}{host}{_without_query(rest)}"
-    return Location(shown, *_host(host), secret or "?" in rest)
+    return Location(shown, *_host(authority if "\\" in authority else host), secret or "?" in rest)
 
 
 def _split(text: str) -> tuple[str, str]:
-    end = re.search(r"[/?#\\]", text)
+    end = re.search(r"[/?#]", text)
     return (text[: end.start()], text[end.start() :]) if end else (text, "")
 
 
@@ -70,6 +72,8 @@ def _without_query(text: str) -> str:
 
 def _host(authority: str) -> tuple[str, int | None]:
     """Return host and port. What is no number is no port, and then part of a host that no list has."""
+    if "\\" in authority:  # for some tools the host ends here
+        return authority.lower(), None
     if _is_address(authority):  # an IPv6 address without brackets
         return authority.lower(), None
     host, colon, port = authority.rpartition(":")
