@@ -157,7 +157,18 @@ def _trust() -> dict[str, Entry]:
 def _programs() -> dict[str, Entry]:
     program = File(linked("libc.so.6"), 0o755)
     tree: dict[str, Entry] = {f"/usr/bin/{name}": program for name in PROGRAMS}
-    tree |= {f"/usr/{path}": program for path in ("sbin/sshd", "bin/cloud-init", "sbin/agetty", "lib/systemd/systemd")}
+    tree |= {
+        f"/usr/{path}": program
+        for path in (
+            "sbin/sshd",
+            "bin/cloud-init",
+            "bin/growpart",
+            "sbin/resize2fs",
+            "sbin/xfs_growfs",
+            "sbin/agetty",
+            "lib/systemd/systemd",
+        )
+    }
     return tree | {
         "/bin": Link("usr/bin"),
         "/sbin": Link("usr/sbin"),
