@@ -19,13 +19,14 @@ RULES: dict[str, Any] = {
         "states": {"removed": False},
         "foreign_architectures": [],
         "origins": {"mirrors": ["*.internal"]},
-        "python": {"required": ["requests >= 2"], "forbidden": ["urllib3 < 1.26.5", "pip < 20"]},
+        "python": {"forbidden": ["urllib3 < 1.26.5", "pip < 20"]},
     },
     "commands": {
         "required": ["podman | docker", "skopeo", "jq", "qemu-img", "python3", "cloud-init"],
         "forbidden": ["gcc", "gcc-[0-9]*", "telnet"],
     },
 }
+RULES_DEB: dict[str, Any] = {"packages": {"python": {"required": ["requests >= 2"]}}}
 
 
 def restated(name: str, words: str) -> Callable[[Draft], None]:
