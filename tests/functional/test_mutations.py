@@ -7,7 +7,7 @@ database that rpm itself wrote, takes the defects that are about RPM systems or 
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from diskimage_validator.facts import collect
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import BuiltImage
 from tests.mutations import MUTATIONS, suite_policy
-from tests.support import images, pki, rpm_images
+from tests.support import rpm_images
 from tests.support.memory_engine import MemoryEngine
 from tests.support.mutations import Draft, Mutation, Remembered, unexpected
 
@@ -29,12 +29,11 @@ FOUND: dict[str, list[str]] = {}
 
 @dataclass(frozen=True)
 class Subject:
-    """A sound tree, the CA that it trusts, and the day on which it is judged, if that is not today."""
+    """A sound tree, and the CA that it trusts."""
 
     family: str
     engine: Engine
     authority: Path
-    now: datetime | None = None
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +44,10 @@ def deb(node_image: BuiltImage) -> Iterator[Subject]:
 
 @pytest.fixture(scope="module")
 def rpm(tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    folder = tmp_path_factory.mktemp("rpm")
-    authority = folder / "ca.pem"
-    authority.write_bytes(rpm_images.internal_ca())
-    return Subject("rpm", MemoryEngine(rpm_images.rhel("sqlite"), disk=images.disk()), authority, pki.NOW)
+    today = datetime.now(UTC)  # what the defects' certificates are made for, too
+    authority = tmp_path_factory.mktemp("rpm") / "ca.pem"
+    authority.write_bytes(rpm_images.internal_ca(today))
+    return Subject("rpm", MemoryEngine(rpm_images.rhel(moment=today), disk=rpm_images.disk()), authority)
 
 
 def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:

@@ -94,6 +94,11 @@ cloud_init_modules: [seed_random, growpart, resizefs, ssh]
 UNITS = {
     "sshd.service": "[Service]\nExecStart=/usr/sbin/sshd -D\n[Install]\nWantedBy=multi-user.target\n",
     "cloud-init.service": "[Service]\nExecStart=/usr/bin/cloud-init init\n[Install]\nWantedBy=cloud-init.target\n",
+    "dbus-broker.service": "[Service]\nExecStart=/usr/bin/dbus-broker-launch\n[Install]\nAlias=dbus.service\n",
+    "dbus.socket": "[Socket]\nListenStream=/run/dbus/system_bus_socket\n",
+    "systemd-networkd.service": (
+        "[Service]\nExecStart=/usr/lib/systemd/systemd-networkd\n[Install]\nWantedBy=multi-user.target\n"
+    ),
     "podman.socket": "[Socket]\nListenStream=%t/podman/podman.sock\n[Install]\nWantedBy=sockets.target\n",
     "podman.service": "[Unit]\nRequires=podman.socket\n[Service]\nExecStart=/usr/bin/podman system service\n",
     "multi-user.target": "[Unit]\nDescription=Multi-User System\n[Install]\nAlias=default.target\n",
@@ -102,8 +107,9 @@ UNITS = {
     "serial-getty@.service": "[Service]\nExecStart=-/sbin/agetty %I\n[Install]\nWantedBy=getty.target\n",
     "getty.target": "[Unit]\nDescription=Login Prompts\n",
 }
-ENABLED = {
-    "multi-user.target": "sshd.service",
-    "cloud-init.target": "cloud-init.service",
-    "sockets.target": "podman.socket",
-}
+ENABLED = (
+    "multi-user.target.wants/sshd.service",
+    "multi-user.target.wants/systemd-networkd.service",
+    "cloud-init.target.wants/cloud-init.service",
+    "sockets.target.wants/podman.socket",
+)

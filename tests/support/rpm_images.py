@@ -5,6 +5,7 @@ it; mutations run on it, too.
 """
 
 import json
+import posixpath
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +27,15 @@ SHIPPED = "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit"
 PUBLIC = ("Public Root", "Another Public Root")
 SITE = "/usr/lib/python3.9/site-packages"
 PROGRAMS = ("bash", "buildah", "jq", "podman", "python3.9", "qemu-img", "rpm", "skopeo")
-OTHER_PROGRAMS = ("sbin/sshd", "bin/cloud-init", "sbin/agetty", "sbin/xfs_growfs", "lib/systemd/systemd")
+OTHER_PROGRAMS = (
+    "bin/cloud-init",
+    "bin/dbus-broker-launch",
+    "lib/systemd/systemd",
+    "lib/systemd/systemd-networkd",
+    "sbin/agetty",
+    "sbin/sshd",
+    "sbin/xfs_growfs",
+)
 
 
 def internal_ca(moment: datetime = pki.NOW) -> bytes:
@@ -131,8 +140,9 @@ def _boot() -> dict[str, Entry]:
 
 def _units() -> dict[str, Entry]:
     tree: dict[str, Entry] = {f"/usr/lib/systemd/system/{name}": text for name, text in files.UNITS.items()}
-    for target, name in files.ENABLED.items():
-        tree[f"/etc/systemd/system/{target}.wants/{name}"] = Link(f"/usr/lib/systemd/system/{name}")
+    for wanted in files.ENABLED:
+        tree[f"/etc/systemd/system/{wanted}"] = Link(f"/usr/lib/systemd/system/{posixpath.basename(wanted)}")
+    tree["/etc/systemd/system/dbus.service"] = Link("/usr/lib/systemd/system/dbus-broker.service")
     serial = "/etc/systemd/system/getty.target.wants/serial-getty@ttyS0.service"
     tree[serial] = Link("/usr/lib/systemd/system/serial-getty@.service")
     tree["/etc/systemd/system/default.target"] = Link("/usr/lib/systemd/system/multi-user.target")

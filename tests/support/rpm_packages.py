@@ -26,6 +26,7 @@ PACKAGES: dict[str, str] = {
     "coreutils": "8.32-35.el9",
     "crun": "1.14.3-1.el9",
     "crypto-policies": "20240202-1.git283706d.el9/noarch",
+    "dbus-broker": "28-7.el9",
     "dnf": "4.14.0-9.el9/noarch",
     "filesystem": "3.16-2.el9",
     "glibc": "2.34-100.el9",
@@ -44,6 +45,7 @@ PACKAGES: dict[str, str] = {
     "skopeo": "2:1.14.3-2.el9_4",
     "sudo": "1.9.5p2-10.el9_3",
     "systemd": "252-32.el9_4",
+    "systemd-networkd": "253.4-1.el9",
     "tzdata": "2024a-1.el9/noarch",
     "xfsprogs": "6.3.0-1.el9",
 }
