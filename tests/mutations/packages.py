@@ -128,16 +128,16 @@ def _mutations() -> Iterator[Mutation]:
     foreign, origin, python = "packages-foreign", "packages-origin", "python-packages"
     command = "commands-required"
 
-    yield deb("package-purged", dropped("skopeo"), (required, "skopeo (>= 1.9)"))
+    yield deb("package-purged", dropped("skopeo"), (required, "skopeo*"))
     yield deb("package-too-old", aged, (required, "jq (>= 1.5)"))
     for words in ("half-installed", "half-configured", "unpacked", "triggers-pending"):
-        faults = ((state, "skopeo:amd64"), (required, "skopeo (>= 1.9)"))
+        faults = ((state, "skopeo:amd64"), (required, "skopeo*"))
         yield deb(f"package-{words}", restated("skopeo", f"install ok {words}"), *faults)
     yield deb(
         "package-to-be-reinstalled",
         restated("skopeo", "install reinstreq installed"),
         (state, "skopeo:amd64"),
-        (required, "skopeo (>= 1.9)"),
+        (required, "skopeo*"),
     )
     yield deb("package-held", restated("podman", "hold ok installed"), (state, "podman:amd64"))
     yield deb("package-marked-for-removal", restated("podman", "deinstall ok installed"), (state, "podman:amd64"))

@@ -1,0 +1,243 @@
+"""The table of everything that can be fuzzed."""
+
+import io
+import tempfile
+from collections.abc import Iterable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from diskimage_validator import facts, pem
+from diskimage_validator.certificates import fingerprints, parse_certificates
+from diskimage_validator.endpoints import parse_address
+from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.facts import openpgp
+from diskimage_validator.facts.elf_dynamic import parse_dynamic
+from diskimage_validator.facts.library_paths import parse_cache
+from diskimage_validator.facts.rpm_database import _package
+from diskimage_validator.facts.rpm_header import NAME, Header
+from diskimage_validator.image_file import _inspect_header
+from diskimage_validator.policy import parse_policy, shipped_policies, shipped_text
+from diskimage_validator.policy_files import parse_chain
+from diskimage_validator.versions import compare
+from tests.fuzz import seeds
+from tests.fuzz.target import LARGE, Target, of_fact
+from tests.support import images, node
+from tests.support.asking import facts_of
+from tests.support.elf_files import LOADER, library, linked
+from tests.support.memory_engine import Entry
+
+RHEL: Final[dict[str, Entry]] = {"/usr/lib/os-release": "ID=rocky\nVERSION_ID=9.4\n"}
+SUSE: Final[dict[str, Entry]] = {"/usr/lib/os-release": "ID=sles\nVERSION_ID=15.6\n"}
+LINKED: Final[dict[str, Entry]] = {
+    **images.debian(),
+    LOADER: images.program(library("ld-linux-x86-64.so.2")),
+    "/usr/bin/podman": images.program(linked("liba.so")),
+}
+CLOUD_INIT: Final[dict[str, Entry]] = {
+    **images.debian(),
+    "/usr/bin/growpart": images.program(),
+    "/usr/lib/systemd/system/cloud-init.service": "",
+    "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": "",
+}
+NODE: Final[dict[str, Entry]] = {
+    **node.tree(),
+    "/etc/passwd": "root:x:0:0:root:/root:/bin/bash\nzuul:x:1000:1000::/home/zuul:/bin/bash\n",
+    "/etc/group": "root:x:0:\nzuul:x:1000:\ndocker:x:998:zuul\n",
+    "/etc/shadow": "root:*:19000:0:99999:7:::\nzuul:!:19000::::::\n",
+}
+BLS: Final[dict[str, Entry]] = {path: entry for path, entry in NODE.items() if "/grub" not in path}
+CERTIFI: Final = "/usr/lib/python3/dist-packages/certifi"
+
+_TEXTS: Final[dict[str, tuple[str, ...]]] = {
+    "os": ("/usr/lib/os-release",),
+    "packages": ("/var/lib/dpkg/status", "/var/lib/dpkg/arch"),
+    "apt_indices": ("/var/lib/apt/lists/mirror.internal_debian_dists_stable_main_binary-amd64_Packages",),
+    "growth": ("/etc/fstab",),
+    "identity": ("/etc/machine-id", "/etc/iscsi/initiatorname.iscsi"),
+    "python": (
+        "/usr/lib/python3/dist-packages/x-1.dist-info/METADATA",
+        "/usr/lib/python3/dist-packages/x.egg-info/PKG-INFO",
+        "/opt/venv/pyvenv.cfg",
+    ),
+    "ca_stores": ("/etc/buildkit/buildkitd.toml", "/etc/ca-certificates.conf", f"{CERTIFI}/core.py"),
+    "ca_settings": (
+        "/etc/environment",
+        "/etc/environment.d/10-ca.conf",
+        "/etc/profile.d/ca.sh",
+        "/etc/security/pam_env.conf",
+        "/etc/crontab",
+        "/etc/gitconfig",
+        "/etc/pip.conf",
+        "/root/.npmrc",
+        "/root/.curlrc",
+        "/root/.condarc",
+        "/etc/wgetrc",
+        "/etc/systemd/system.conf",
+        "/etc/systemd/system/docker.service",
+    ),
+    "endpoints": (
+        "/etc/apt/sources.list",
+        "/etc/apt/sources.list.d/a.sources",
+        "/etc/apt/apt.conf",
+        "/etc/yum.repos.d/a.repo",
+        "/etc/dnf/dnf.conf",
+        "/etc/zypp/repos.d/a.repo",
+        "/etc/zypp/zypp.conf",
+        "/etc/pip.conf",
+        "/etc/npmrc",
+        "/root/.yarnrc",
+        "/root/.yarnrc.yml",
+        "/etc/gitconfig",
+        "/etc/docker/daemon.json",
+        "/etc/containers/registries.conf",
+        "/etc/buildkit/buildkitd.toml",
+        "/etc/chrony/chrony.conf",
+        "/etc/ntp.conf",
+        "/etc/systemd/timesyncd.conf",
+        "/etc/systemd/resolved.conf",
+        "/etc/systemd/system/docker.service.d/proxy.conf",
+        "/etc/dnsmasq.conf",
+        "/etc/resolv.conf",
+        "/etc/environment",
+    ),
+    "containers": (
+        "/etc/containers/registries.conf",
+        "/etc/containers/registries.conf.d/50-a.conf",
+        "/etc/containers/policy.json",
+        "/etc/containers/storage.conf",
+        "/etc/containers/containers.conf",
+        "/etc/docker/daemon.json",
+        "/etc/buildkit/buildkitd.toml",
+        "/etc/group",
+    ),
+    "secrets": (
+        "/etc/passwd",
+        "/etc/ssl/private/a.key",
+        "/root/.netrc",
+        "/root/.docker/config.json",
+        "/root/.pgpass",
+        "/root/.aws/credentials",
+        "/root/.git-credentials",
+        "/var/cache/debconf/passwords.dat",
+        "/etc/environment",
+    ),
+    "resolv_conf": ("/etc/resolv.conf",),
+    "leftovers": ("/etc/passwd",),
+    "provenance": ("/etc/image-provenance.json",),
+}
+"""Fields of Facts to the files of text that they read."""
+_NODE_TEXTS: Final[dict[str, tuple[str, ...]]] = {
+    "services": (
+        "/etc/systemd/system/ssh.service",
+        "/etc/systemd/system/ssh.service.d/a.conf",
+        "/etc/systemd/system-preset/00-a.preset",
+    ),
+    "boot": ("/etc/fstab", "/boot/grub/grub.cfg", "/boot/grub/grubenv"),
+    "accounts": ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow", "/etc/subuid"),
+    "sudo": ("/etc/sudoers", "/etc/sudoers.d/a"),
+    "ssh": ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/a.conf", node.KEYS),
+}
+"""The same of facts that are about a whole node."""
+
+
+def _certificates(data: bytes) -> Any:
+    return [asdict(parse_certificates(data)), list(fingerprints(data)), pem.private_keys(data)]
+
+
+def _chain(data: bytes) -> Any:
+    return [len(der) for der in parse_chain(data, "chain")]
+
+
+def _policy(data: bytes) -> Any:
+    """A policy may extend another one and name files, so it lies in an empty folder."""
+    try:
+        return parse_policy(data.decode("utf-8", "replace"), "fuzz", Path("/nonexistent")).rules
+    except (PolicyError, UsageError) as error:
+        error.message.encode()
+        return None
+
+
+def _policies() -> Iterable[bytes]:
+    return (shipped_text(name).encode() for name in shipped_policies())
+
+
+def _replay(data: bytes) -> Any:
+    return facts.dump(facts.replay(data))
+
+
+def _dumped() -> Iterable[bytes]:
+    yield facts._ADAPTER.dump_json(facts_of(images.debian(), disk=images.disk()))
+
+
+def _versions(data: bytes) -> Any:
+    """Compare two versions, which a line feed separates, for one of the managers."""
+    manager = "rpm" if data[:1] == b"r" else "dpkg"
+    version, _, other = data[1:].decode("utf-8", "replace").partition("\n")
+    order = compare(manager, version, other)
+    assert order == -compare(manager, other, version)
+    return order
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm")) / "image"
+
+
+def _image(data: bytes) -> Any:
+    path = _scratch()
+    path.write_bytes(data)
+    return _inspect_header(path, None)
+
+
+def _rpm_header(data: bytes) -> Any:
+    header = Header(data)
+    return _package(header.text(NAME), header)
+
+
+_FUNCTIONS: Final = (
+    Target("address", lambda data: str(parse_address(data.decode("utf-8", "replace")))),
+    Target("certificates", _certificates, seeds=seeds.pem),
+    Target("chain", _chain, seeds=seeds.chain),
+    Target("elf", lambda data: parse_dynamic(io.BytesIO(data)).machine, seeds=seeds.elf),
+    Target("facts-replay", _replay, limit=LARGE, seeds=_dumped),
+    Target("image-header", _image, seeds=seeds.disk_images),
+    Target("loader-cache", lambda data: len(parse_cache(data)), seeds=seeds.loader_cache),
+    Target("openpgp", openpgp.issuer, seeds=seeds.openpgp),
+    Target("policy", _policy, seeds=_policies),
+    Target("rpm-header", _rpm_header, seeds=seeds.rpm_headers),
+    Target("versions", _versions),
+)
+_BINARIES: Final = (
+    of_fact("libraries", "/usr/bin/podman", seeds=seeds.elf),
+    of_fact("libraries", "/etc/ld.so.cache", base=LINKED, seeds=seeds.loader_cache),
+    of_fact("commands", "/usr/bin/podman", seeds=seeds.elf),
+    of_fact("trust", images.BUNDLE, seeds=seeds.pem),
+    of_fact("trust", "/usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit", base=RHEL, seeds=seeds.p11_kit),
+    of_fact("ca_stores", images.BUNDLE, seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/ssl/certs/0a1b2c3d.0", seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", base=RHEL, seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/pki/ca-trust/extracted/edk2/cacerts.bin", base=RHEL, seeds=seeds.edk2),
+    of_fact("ca_stores", "/etc/pki/java/cacerts", base=RHEL, seeds=seeds.keystores),
+    of_fact("ca_stores", "/etc/pki/nssdb/cert9.db", limit=LARGE, seeds=seeds.nss),
+    of_fact("ca_stores", f"{CERTIFI}/cacert.pem", seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/containers/certs.d/registry.internal/ca.crt", seeds=seeds.pem),
+    of_fact("ca_stores", "/etc/pki/ca-trust/source/a.p11-kit", base=RHEL, seeds=seeds.p11_kit),
+    of_fact("packages", "/var/lib/rpm/rpmdb.sqlite", base=RHEL, limit=LARGE, seeds=seeds.rpm_sqlite),
+    of_fact("packages", "/usr/lib/sysimage/rpm/Packages.db", base=SUSE, limit=LARGE, seeds=seeds.rpm_ndb),
+    of_fact("packages", "/var/lib/rpm/Packages", base=RHEL, limit=LARGE, seeds=seeds.rpm_bdb),
+)
+TARGETS: Final[dict[str, Target]] = {
+    target.name: target
+    for target in (
+        *_FUNCTIONS,
+        *_BINARIES,
+        *(of_fact(fact, path) for fact in _TEXTS for path in _TEXTS[fact]),
+        *(of_fact(fact, path, base=NODE) for fact in _NODE_TEXTS for path in _NODE_TEXTS[fact]),
+        of_fact("growth", "/etc/cloud/cloud.cfg", base=CLOUD_INIT),
+        of_fact("boot", "/boot/extlinux/extlinux.conf", base=BLS),
+        of_fact("boot", "/boot/loader/entries/a.conf", base=BLS),
+    )
+}
+"""What can be fuzzed, by name."""
