@@ -110,9 +110,12 @@ def parse_certificates(data: bytes) -> Parsed:
 
 def fingerprints(data: bytes) -> Iterator[str]:
     """Yield the sha256 of every block in ``data`` without parsing it any further."""
-    for block in _blocks(data):
-        if not block.fault:
-            yield hashlib.sha256(block.der).hexdigest()
+    return (hashlib.sha256(der).hexdigest() for der in der_blocks(data))
+
+
+def der_blocks(data: bytes) -> Iterator[bytes]:
+    """Yield what every sound block in ``data`` holds: the DER form of a certificate, if it is one."""
+    return (block.der for block in _blocks(data) if not block.fault)
 
 
 def holds_private_key(data: bytes) -> bool:
