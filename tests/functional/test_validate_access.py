@@ -13,10 +13,11 @@ from diskimage_validator.policy import load_policy
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import Workshop
 
-SSHD = (
-    "mkdir -p /run/sshd; ssh-keygen -q -t ed25519 -N '' -f /run/key; "
-    "/usr/sbin/sshd -T -h /run/key; rm -rf /run/sshd /run/key*"
-)
+SSHD = """
+mkdir -p /run/sshd && ssh-keygen -q -t ed25519 -N '' -f /run/key
+/usr/sbin/sshd -T -h /run/key
+rm -rf /run/sshd /run/key*
+"""
 UNITS = "systemctl --root=/ list-unit-files --no-legend --no-pager --full"
 EXPECTED = {
     ("services-enabled", "ssh.service | sshd.service | ssh.socket | sshd.socket"),

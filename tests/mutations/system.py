@@ -20,7 +20,7 @@ OFFER = "SHA256:*"
 RULES: dict[str, Any] = {
     "services": {
         "enabled": ["systemd-networkd.service", "dbus.service"],
-        "disabled": ["debug-shell.service"],
+        "disabled": ["debug-shell.service", "rsync.service"],
         "masked": ["rc.service"],
         "absent": ["telnet.socket"],
     },
@@ -123,6 +123,11 @@ MUTATIONS: list[Mutation] = [
         "shell-at-boot",
         linked(f"{CONFIG}/sysinit.target.wants/debug-shell.service", f"{UNITS}/debug-shell.service"),
         ("services-disabled", "debug-shell.service"),
+    ),
+    defect(
+        "everything-at-first-boot",
+        in_file(GRUB, "root=LABEL=cloudimg-rootfs ro  c", "root=LABEL=cloudimg-rootfs rw  c"),
+        ("services-disabled", "rsync.service"),
     ),
     defect(
         "unmasked",

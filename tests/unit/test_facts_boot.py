@@ -33,7 +33,14 @@ def test_debian_boots(tree: dict[str, Entry]) -> None:
     assert all(loaded.size for entry in found.entries for loaded in entry.initrds)
 
 
+@pytest.mark.parametrize(("options", "writable"), [("ro", False), ("rw", True), ("ro rw", True), ("quiet", True)])
+def test_the_root_may_start_writable(tree: dict[str, Entry], options: str, writable: bool) -> None:
+    tree["/boot/grub/grub.cfg"] = node.GRUB.replace(" ro ", f" {options} ")
+    assert boot(tree).starts_writable is writable
+
+
 def test_nothing_boots_in_a_container() -> None:
+    assert not boot({"/etc/passwd": ""}).starts_writable
     found = boot({"/etc/passwd": ""})
     assert (found.loader, found.kernels, found.entries, found.default) == ("", (), (), None)
 

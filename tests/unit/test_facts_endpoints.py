@@ -422,6 +422,7 @@ def test_chrony_follows_its_folders() -> None:
 
 def timesyncd(**files: str) -> dict[str, Entry]:
     tree: dict[str, Entry] = {
+        "/etc/machine-id": "",
         f"{UNIT}/systemd-timesyncd.service": "[Service]\n",
         f"{WANTED}/systemd-timesyncd.service": Link(f"{UNIT}/systemd-timesyncd.service"),
         TIMESYNCD: "[Time]\n#FallbackNTP=0.example.org 1.example.org\n",
@@ -532,8 +533,9 @@ def test_what_we_cannot_read_is_told_and_the_rest_goes_on(path: str, entry: Entr
 
 
 def test_links_in_a_circle_are_told() -> None:
-    found = read({LIST: Link("sources.list"), PIP: Link("pip.conf"), "/etc/resolv.conf": Link("resolv.conf")})
-    assert {(trouble.path, trouble.refused) for trouble in found.troubles} == {(LIST, False), (PIP, False)}
+    loops = [LIST, PIP, TIMESYNCD, DNF, DAEMON]
+    found = read({path: Link(path) for path in [*loops, "/etc/resolv.conf"]})
+    assert {(trouble.path, trouble.refused) for trouble in found.troubles} == {(path, False) for path in loops}
 
 
 def test_passwords_are_flagged_and_not_kept() -> None:

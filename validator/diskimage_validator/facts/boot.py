@@ -88,6 +88,12 @@ class Boot:
         """The entry that is booted."""
         return None if self.default_index is None else self.entries[self.default_index]
 
+    @property
+    def starts_writable(self) -> bool:
+        """Whether systemd finds a writable root file system when it starts; with ``ro`` fstab makes it so later."""
+        modes = [option for option in (self.default.options if self.default else ()) if option in ("ro", "rw")]
+        return self.default is not None and modes[-1:] != ["ro"]
+
 
 def read_boot(engine: Engine) -> Boot:
     """Return how the target boots. Raises FactError if there is too much of anything."""

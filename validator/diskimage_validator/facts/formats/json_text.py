@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,7 +10,8 @@ from diskimage_validator.facts.formats.base import Malformed
 
 MAX_DEPTH: Final = 100
 """Levels of nesting. Far below what Python's parser and the recursion in our readers can take."""
-_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
+"""A string, also one without an end: if that were none, every quote in it would be tried anew."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ def parse_json(text: str) -> JsonText:
     duplicates: list[str] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in found]
-        duplicates.extend(sorted({key for key in keys if keys.count(key) > 1}) if len(set(keys)) < len(keys) else ())
+        counts = Counter(key for key, _ in found)
+        duplicates.extend(sorted(key for key, count in counts.items() if count > 1))
         return dict(found)
 
     def refuse(word: str) -> None:
