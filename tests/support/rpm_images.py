@@ -161,7 +161,7 @@ def _configuration() -> dict[str, Entry]:
         "/etc/resolv.conf": "",
         "/etc/chrony.conf": "pool ntp.internal iburst\ndriftfile /var/lib/chrony/drift\n",
         "/etc/dnf/dnf.conf": files.DNF_CONF,
-        "/etc/yum.repos.d/rocky.repo": files.REPO,
+        "/etc/yum.repos.d/site.repo": files.REPO,
         "/etc/pki/rpm-gpg/RPM-GPG-KEY-Rocky-9": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n",
         "/etc/containers/registries.conf": files.REGISTRIES_CONF,
         "/etc/containers/policy.json": files.POLICY_JSON,
