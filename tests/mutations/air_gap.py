@@ -67,6 +67,12 @@ def switched_off(draft: Draft) -> None:
             draft.write(path, "".join(f"# {line}\n" for line in lines))
 
 
+def disabled(draft: Draft) -> None:
+    """Leave dnf one repository, and that disabled."""
+    draft.remove("/etc/yum.repos.d")
+    draft.write(REPO, "[a]\nbaseurl=https://mirror.internal/\nenabled=0\n")
+
+
 def no_fallback(draft: Draft) -> None:
     """Take the site's own time servers away, so that the compiled-in ones count."""
     folder = "/etc/systemd/timesyncd.conf.d"
@@ -104,7 +110,7 @@ defect("sources-switched-off", "deb", switched_off, ("air-gap-sources", "apt"))
 defect(
     "sources-disabled",
     "rpm",
-    written(REPO, "[a]\nbaseurl=https://mirror.internal/\nenabled=0\n"),
+    disabled,
     ("air-gap-sources", "dnf"),
     air_gap={"sources": True},
 )

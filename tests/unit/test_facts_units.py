@@ -1,7 +1,7 @@
 import pytest
 
 from diskimage_validator.facts.services import Services
-from diskimage_validator.facts.units import installed, starts
+from diskimage_validator.facts.units import installed, may_start, starts
 from tests.support.asking import facts_of
 from tests.support.memory_engine import Entry, Link
 
@@ -19,9 +19,9 @@ def read(tree: dict[str, Entry]) -> Services | None:
 @pytest.mark.parametrize(
     ("more", "there", "comes_up"),
     [
-        ({}, True, False),
-        ({WANTS: Link(f"{UNITS}/podman.socket")}, True, True),
-        ({WANTS: Link(f"{UNITS}/podman.socket"), "/etc/systemd/system/podman.socket": Link("/dev/null")}, False, False),
+        ({}, True, "no"),
+        ({WANTS: Link(f"{UNITS}/podman.socket")}, True, "yes"),
+        ({WANTS: Link(f"{UNITS}/podman.socket"), "/etc/systemd/system/podman.socket": Link("/dev/null")}, False, "no"),
         (
             {
                 f"{UNITS}/default.target": "[Unit]\nWants=sockets.target\n",
@@ -29,15 +29,17 @@ def read(tree: dict[str, Entry]) -> Services | None:
                 f"{UNITS}/sockets.target.wants/podman.socket": Link("../podman.socket"),
             },
             True,
-            True,
+            "yes",
         ),
-        ({"/etc/machine-id": "uninitialized\n"}, True, True),
-        ({"/etc/machine-id": "uninitialized\n", f"{UNITS}-preset/90.preset": "disable *\n"}, True, False),
+        ({"/etc/machine-id": "uninitialized\n"}, True, "perhaps"),
+        ({"/etc/machine-id": "uninitialized\n", f"{UNITS}-preset/90.preset": "disable *\n"}, True, "no"),
     ],
 )
-def test_what_comes_up(more: dict[str, Entry], there: bool, comes_up: bool) -> None:
+def test_what_comes_up(more: dict[str, Entry], there: bool, comes_up: str) -> None:
     services = read({f"{UNITS}/podman.socket": SOCKET, **more})
-    assert (installed(services, "podman.socket") is not None, starts(services, "podman.socket")) == (there, comes_up)
+    assert (installed(services, "podman.socket") is not None) is there
+    assert starts(services, "podman.socket") is (comes_up == "yes")
+    assert may_start(services, "podman.socket") is (comes_up != "no")
 
 
 def test_what_is_not_there_does_not_start() -> None:

@@ -14,8 +14,14 @@ def installed(services: Services | None, name: str) -> Unit | None:
 
 
 def starts(services: Services | None, name: str) -> bool:
-    """Whether the unit is enabled, started by the default target, or will be enabled by a preset on the first boot."""
+    """Whether the unit is enabled, or the default target starts it."""
+    unit = installed(services, name)
+    return unit is not None and (unit.state == "enabled" or unit.pulled)
+
+
+def may_start(services: Services | None, name: str) -> bool:
+    """Whether the unit starts, or a preset may enable it on the first boot, which depends on how the node boots."""
     unit = installed(services, name)
     if services is None or unit is None:
         return False
-    return unit.state == "enabled" or unit.pulled or (services.first_boot and unit.preset)
+    return starts(services, name) or (unit.state == "disabled" and unit.preset and services.first_boot)

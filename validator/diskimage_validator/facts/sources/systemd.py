@@ -3,12 +3,11 @@
 import re
 
 from diskimage_validator.errors import ValidatorError
-from diskimage_validator.facts import units
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.facts.formats.base import Setting
 from diskimage_validator.facts.formats.systemd_conf import ROOTS, parse_systemd_conf
 from diskimage_validator.facts.sources.found import Found
-from diskimage_validator.facts.units import installed
+from diskimage_validator.facts.units import installed, may_start
 
 
 def read_settings(found: Found, kind: str, name: str) -> list[tuple[str, Setting]]:
@@ -48,8 +47,8 @@ def compiled_in(found: Found, kind: str, name: str, key: str, what: str, unit: s
 
 
 def starts(found: Found, unit: str) -> bool:
-    """Whether the image starts the unit; if that cannot be told, what it would contact is judged."""
-    return isinstance(found.services, Unreadable) or units.starts(found.services, unit)
+    """Whether the image may start the unit; if that cannot be told, what it would contact is judged."""
+    return isinstance(found.services, Unreadable) or may_start(found.services, unit)
 
 
 def _is_there(found: Found, kind: str, path: str) -> bool:
