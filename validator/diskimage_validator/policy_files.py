@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
-from diskimage_validator.certificates import holds_private_key, parse_certificates
+from diskimage_validator.certificates import der_forms, holds_private_key, is_der, parse_certificates
 from diskimage_validator.endpoints import SYSTEM, Address, Endpoint
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_model import TrustedCa
@@ -59,15 +56,14 @@ def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
     if parsed.unparsed:
         bad = parsed.unparsed[0]
         raise UsageError(f"{name}: certificate {bad.index} cannot be parsed: {bad.reason}")
-    if not parsed.certificates or data[:1] == b"\x30":
+    if not parsed.certificates or is_der(data):
         raise UsageError(f"{name} holds no certificate in PEM form", "diskimage-validator fetch-chain NAME:PORT")
     if len(parsed.certificates) > MAX_CHAIN:
         raise UsageError(f"{name} has more than {MAX_CHAIN} certificates", "give what the endpoint presents")
     is_ca = [certificate.is_ca for certificate in parsed.certificates]
     if is_ca[0] and not all(is_ca):
         raise UsageError(f"{name} begins with a CA", "put the server's own certificate first")
-    loaded = x509.load_pem_x509_certificates(data)
-    return tuple(dict.fromkeys(certificate.public_bytes(Encoding.DER) for certificate in loaded))
+    return tuple(dict.fromkeys(der_forms(data)))
 
 
 def read_endpoint(address: Address, chain: str, consumers: Sequence[str] = (), *, strict: bool = False) -> Endpoint:
