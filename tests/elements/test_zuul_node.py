@@ -192,6 +192,23 @@ class TestIdentity:
         assert not root.exists("/etc/hostname")
         assert not root.exists("/run/systemd/resolve")
 
+    INITIATOR = "/etc/iscsi/initiatorname.iscsi"
+
+    def test_an_iscsi_initiator_gets_a_name_of_its_own_on_the_node(self, fake_root: MakeRoot) -> None:
+        root = fake_root("zuul-node")
+        root.write(self.INITIATOR, "InitiatorName=iqn.1993-08.org.example:01:f3a9f2387045\n")
+        root.write("/usr/lib/open-iscsi/startup-checks.sh", "grep -q '^GenerateName=yes' $NAMEFILE\n")
+        run = root.run_outside("cleanup.d/90-zuul-node-identity")
+        assert run.ok, run.output
+        assert root.read(self.INITIATOR) == "GenerateName=yes\n"
+
+    def test_an_initiator_that_makes_no_name_by_itself_has_none(self, fake_root: MakeRoot) -> None:
+        root = fake_root("zuul-node", "redhat")
+        root.write(self.INITIATOR, "InitiatorName=iqn.1994-05.com.example:f3a9f2387045\n")
+        run = root.run_outside("cleanup.d/90-zuul-node-identity")
+        assert run.ok, run.output
+        assert not root.exists(self.INITIATOR)
+
     def test_machine_id_is_reset_by_sysprep(self, fake_root: MakeRoot) -> None:
         assert "sysprep" in fake_root("zuul-node", "redhat").elements
 

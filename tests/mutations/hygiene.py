@@ -30,7 +30,7 @@ RULES: dict[str, Any] = {
     "files": {
         "required": [
             {"path": "/etc/passwd", "mode": "0644", "owner": "root:root"},
-            {"path": "/usr/bin/sudo", "mode": "4755", "owner": "root"},
+            {"path": "/usr/bin/sudo", "owner": "root"},
         ],
         "absent": ["/etc/nologin", "/opt/**/*.iso"],
     },

@@ -80,6 +80,9 @@ class Remembered(Engine):
     def _listdir(self, path: str) -> list[str]:
         return list(self._once("_listdir", path))
 
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        return list(self._once("_scan", path))
+
     def disk(self) -> Disk | None:
         found: Disk | None = self._once("disk")
         return found
@@ -167,9 +170,13 @@ class Draft(Engine):
 
     def _hidden(self, path: str) -> bool:
         """Whether ``path`` or a folder above it was removed, so that nothing of the lower layer shows through."""
-        while path not in self._removed and path != "/":
-            path = posixpath.dirname(path)
-        return path in self._removed
+        return any(path == removed or path.startswith(f"{removed}/") for removed in self._removed)
+
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        changed = (*self._upper, *self._removed)
+        if self._hidden(path) or any(posixpath.dirname(name) == path for name in changed):
+            return super()._scan(path)
+        return self.base._scan(path)
 
     def _lstat(self, path: str) -> Stat | None:
         if path in self._upper:

@@ -49,6 +49,15 @@ def header(values: Mapping[int, Value]) -> bytes:
     return struct.pack(">II", len(values), len(data)) + index + data
 
 
+def with_signature(blob: bytes, signature: bytes) -> bytes:
+    """Return the header with RSAHEADER behind all else, where RPM puts what it adds at installation."""
+    count, size = struct.unpack_from(">II", blob)
+    start = 8 + 16 * count
+    entry = struct.pack(">IIII", tags.SIGNATURES[0], 7, size, len(signature))
+    head = struct.pack(">II", count + 1, size + len(signature))
+    return head + blob[8:start] + entry + blob[start:] + signature
+
+
 def package(name: str, version: str = "1.0-1.el9", architecture: str = "x86_64", **more: Value) -> bytes:
     """Return the header of a package; ``version`` as ``[epoch:]version-release``; ``more``: tags by their names.
 

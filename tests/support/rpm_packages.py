@@ -11,8 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from diskimage_validator.facts import rpm_sqlite
+from diskimage_validator.facts.rpm_header import NAME, Header
 from tests.support.memory_engine import Entry
-from tests.support.rpm_databases import BDB_PATH, NDB_PATH, SQLITE_PATH, bdb, ndb, sqlite
+from tests.support.openpgp import KEY, packet, subpacket, v4
+from tests.support.rpm_databases import BDB_PATH, NDB_PATH, SQLITE_PATH, made, package, with_signature
 
 KERNEL = "5.14.0-427.13.1.el9_4"
 PACKAGES: dict[str, str] = {
@@ -24,6 +26,7 @@ PACKAGES: dict[str, str] = {
     "coreutils": "8.32-35.el9",
     "crun": "1.14.3-1.el9",
     "crypto-policies": "20240202-1.git283706d.el9/noarch",
+    "dbus-broker": "28-7.el9",
     "dnf": "4.14.0-9.el9/noarch",
     "filesystem": "3.16-2.el9",
     "glibc": "2.34-100.el9",
@@ -34,6 +37,7 @@ PACKAGES: dict[str, str] = {
     "p11-kit-trust": "0.25.3-2.el9",
     "podman": "4:4.9.4-13.el9_4",
     "python3": "3.9.18-3.el9",
+    "python3-requests": "2.25.1-8.el9/noarch",
     "python3-pip-wheel": "21.3.1-1.el9/noarch",
     "qemu-img": "17:8.2.0-11.el9_4",
     "rocky-release": "9.4-1.7.el9/noarch",
@@ -41,7 +45,9 @@ PACKAGES: dict[str, str] = {
     "skopeo": "2:1.14.3-2.el9_4",
     "sudo": "1.9.5p2-10.el9_3",
     "systemd": "252-32.el9_4",
+    "systemd-networkd": "253.4-1.el9",
     "tzdata": "2024a-1.el9/noarch",
+    "xfsprogs": "6.3.0-1.el9",
 }
 """``[epoch:]version-release``, perhaps with ``/noarch``, by name: what an EL9 node that builds containers has."""
 
@@ -92,17 +98,19 @@ def install(root: Path, packages: Mapping[str, str], *, architecture: str = "x86
 
 @cache
 def headers() -> tuple[bytes, ...]:
-    """Return the headers of PACKAGES as RPM wrote them."""
+    """Return the headers of PACKAGES as RPM wrote them, each with a signature of KEY, and the key."""
     with TemporaryDirectory() as folder:
-        return tuple(rpm_sqlite.headers(install(Path(folder), PACKAGES)))
+        written = tuple(rpm_sqlite.headers(install(Path(folder), PACKAGES)))
+    signed = (with_signature(blob, packet(v4(hashed=subpacket(16, KEY)))) for blob in written)
+    return (*signed, package("gpg-pubkey", f"{KEY.hex()[-8:]}-62d7a8c4", "", SUMMARY="Test key"))
 
 
-@cache
-def database(backend: str = "sqlite") -> dict[str, Entry]:
-    """Return the entry of a tree for the database of PACKAGES: ``sqlite``, ``ndb`` or ``bdb``."""
-    if backend == "ndb":
-        return {NDB_PATH: ndb(headers())}
-    with TemporaryDirectory() as folder:
-        if backend == "bdb":
-            return {BDB_PATH: bdb(Path(folder), headers())}
-        return {SQLITE_PATH: sqlite(Path(folder), headers())}
+def name_of(blob: bytes) -> str:
+    """Return the name of the package with this header."""
+    return Header(blob).text(NAME)
+
+
+def database(backend: str = "sqlite", blobs: tuple[bytes, ...] | None = None) -> dict[str, Entry]:
+    """Return the entry of a tree for a database: ``sqlite``, ``ndb`` or ``bdb``; of PACKAGES unless told otherwise."""
+    path = {"sqlite": SQLITE_PATH, "ndb": NDB_PATH, "bdb": BDB_PATH}[backend]
+    return {path: made(path, headers() if blobs is None else blobs)}

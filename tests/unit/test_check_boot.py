@@ -158,6 +158,7 @@ def test_a_root_that_stays_read_only(tree: dict[str, Entry]) -> None:
 def test_the_console(tree: dict[str, Entry]) -> None:
     finding = only(check(tree, console=["hvc0"]))
     assert (finding.subject, finding.status, finding.actual) == ("console hvc0", Status.FAIL, "tty0, ttyS0")
+    assert only(check(tree, console=["ttyAMA0 | ttyS0"])).status is Status.PASS
     tree[GRUB] = ""
     assert only(check(tree, console=["ttyS0"])).message == "there is no default entry"
 
@@ -170,3 +171,9 @@ def test_what_cannot_be_read_could_not_tell(tree: dict[str, Entry]) -> None:
 
 def test_nothing_asked_is_skipped(tree: dict[str, Entry]) -> None:
     assert only(ask("boot", tree, images.policy())).status is Status.SKIP
+
+
+@pytest.mark.parametrize("console", ["ttyS0,115200", "", "a b", None])
+def test_a_console_is_a_name(console: object) -> None:
+    with pytest.raises(ValueError, match="a console without options"):
+        images.rules(boot={"console": [console]})

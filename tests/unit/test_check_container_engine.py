@@ -18,6 +18,7 @@ def findings(tree: dict[str, Entry], **rules: object) -> list[Finding]:
 
 @pytest.fixture
 def podman(tree: dict[str, Entry]) -> dict[str, Entry]:
+    tree["/etc/machine-id"] = ""
     tree[f"{UNITS}/podman.socket"] = "[Socket]\n"
     tree["/etc/systemd/system/sockets.target.wants/podman.socket"] = Link(f"{UNITS}/podman.socket")
     return tree

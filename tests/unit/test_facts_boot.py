@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.fstab import Mount, parse_fstab
-from diskimage_validator.facts.loader_text import parse_bls, parse_environment, parse_extlinux, parse_grub
+from diskimage_validator.facts.loader_text import Variables, parse_bls, parse_environment, parse_extlinux, parse_grub
 from tests.support import node
 from tests.support.memory_engine import Entry, Link, MemoryEngine
 
@@ -33,7 +33,14 @@ def test_debian_boots(tree: dict[str, Entry]) -> None:
     assert all(loaded.size for entry in found.entries for loaded in entry.initrds)
 
 
+@pytest.mark.parametrize(("options", "writable"), [("ro", False), ("rw", True), ("ro rw", True), ("quiet", True)])
+def test_the_root_may_start_writable(tree: dict[str, Entry], options: str, writable: bool) -> None:
+    tree["/boot/grub/grub.cfg"] = node.GRUB.replace(" ro ", f" {options} ")
+    assert boot(tree).starts_writable is writable
+
+
 def test_nothing_boots_in_a_container() -> None:
+    assert not boot({"/etc/passwd": ""}).starts_writable
     found = boot({"/etc/passwd": ""})
     assert (found.loader, found.kernels, found.entries, found.default) == ("", (), (), None)
 
@@ -155,7 +162,7 @@ TEXT = st.lists(
 def test_any_menu_is_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(FactError):
         parse_grub(data, "p", {"x": "1"})
-    parse_bls(data, 0, "a.conf", {})
+    parse_bls(data, 0, "a.conf", Variables())
     parse_extlinux(data)
     parse_environment(data)
     list(parse_fstab(data))

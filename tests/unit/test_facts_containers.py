@@ -4,14 +4,13 @@ import pytest
 
 from diskimage_validator.facts.containers import Containers
 from tests.support.asking import facts_of
-from tests.support.memory_engine import Broken, Entry, Link
+from tests.support.memory_engine import Broken, Entry
 
 MAIN = "/etc/containers/registries.conf"
 DROP_IN = "/etc/containers/registries.conf.d/50-site.conf"
 POLICY = "/etc/containers/policy.json"
 DAEMON = "/etc/docker/daemon.json"
 STORAGE = "/etc/containers/storage.conf"
-UNITS = "/usr/lib/systemd/system"
 
 
 def read(tree: dict[str, Entry]) -> Containers:
@@ -204,31 +203,6 @@ def test_where_images_are_kept() -> None:
 @pytest.mark.parametrize("text", ["[storage", "[storage]\ndriver = 1\n", "storage = 1\n"])
 def test_a_storage_conf_that_the_library_refuses(text: str) -> None:
     assert [path for path, _, _ in faults({STORAGE: text})] == [STORAGE]
-
-
-@pytest.mark.parametrize(
-    ("links", "enabled"),
-    [
-        ({}, ()),
-        ({"/etc/systemd/system/sockets.target.wants/podman.socket": Link("x")}, ("podman.socket",)),
-        ({"/etc/systemd/system/multi-user.target.requires/podman.service": Link("x")}, ("podman.service",)),
-        ({f"{UNITS}/sockets.target.wants/podman.socket": Link("../podman.socket")}, ("podman.socket",)),
-        ({"/etc/systemd/system/engine.socket": Link(f"{UNITS}/podman.socket")}, ("podman.socket",)),
-        (
-            {
-                "/etc/systemd/system/sockets.target.wants/podman.socket": Link("x"),
-                "/etc/systemd/system/podman.socket": Link("/dev/null"),
-            },
-            (),
-        ),
-        ({"/etc/systemd/system/sockets.target.wants/docker.socket": Link("x")}, ()),
-    ],
-)
-def test_which_engine_starts(links: dict[str, Entry], enabled: tuple[str, ...]) -> None:
-    tree: dict[str, Entry] = {f"{UNITS}/podman.socket": "[Socket]\n", f"{UNITS}/podman.service": "[Service]\n", **links}
-    docker, podman = read(tree).engines
-    assert (docker.installed, docker.enabled) == ((), ())
-    assert podman.enabled == enabled
 
 
 def test_members_of_docker() -> None:

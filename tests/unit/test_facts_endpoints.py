@@ -422,6 +422,7 @@ def test_chrony_follows_its_folders() -> None:
 
 def timesyncd(**files: str) -> dict[str, Entry]:
     tree: dict[str, Entry] = {
+        "/etc/machine-id": "",
         f"{UNIT}/systemd-timesyncd.service": "[Service]\n",
         f"{WANTED}/systemd-timesyncd.service": Link(f"{UNIT}/systemd-timesyncd.service"),
         TIMESYNCD: "[Time]\n#FallbackNTP=0.example.org 1.example.org\n",
@@ -532,8 +533,9 @@ def test_what_we_cannot_read_is_told_and_the_rest_goes_on(path: str, entry: Entr
 
 
 def test_links_in_a_circle_are_told() -> None:
-    found = read({LIST: Link("sources.list"), PIP: Link("pip.conf"), "/etc/resolv.conf": Link("resolv.conf")})
-    assert {(trouble.path, trouble.refused) for trouble in found.troubles} == {(LIST, False), (PIP, False)}
+    loops = [LIST, PIP, TIMESYNCD, DNF, DAEMON]
+    found = read({path: Link(path) for path in [*loops, "/etc/resolv.conf"]})
+    assert {(trouble.path, trouble.refused) for trouble in found.troubles} == {(path, False) for path in loops}
 
 
 def test_passwords_are_flagged_and_not_kept() -> None:
@@ -550,3 +552,28 @@ def test_passwords_are_flagged_and_not_kept() -> None:
     assert "Geheim" not in repr(found)
     assert all(endpoint.credentials for endpoint in found.endpoints)
     assert len(found.endpoints) == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (GIT, '[http "https://u:Geheim@a.internal"]\n sslVerify = off\n'),
+        (PIP, "[global]\ntrusted-host = u:Geheim@a.internal\n"),
+        (
+            DAEMON,
+            '{"insecure-registries": ["u:Geheim@a.internal"], "registry-mirrors": ["https://u:Geheim@a.internal"]}',
+        ),
+        (DAEMON, '{"registry-mirrors": ["https://u:Geheim@a.internal"],}'),
+        (REGISTRIES, 'unqualified-search-registries = ["https://u:Geheim@a.internal"]\n'),
+        (
+            REGISTRIES,
+            '[[registry]]\nprefix = "u:Geheim@a.internal"\nlocation = "u:Geheim@a.internal"\ninsecure = true\n',
+        ),
+        (REGISTRIES, '[[registry]]\nprefix = "u:Geheim@a.internal"\n'),
+        (BUILDKIT, '[registry."u:Geheim@a.internal"]\nhttp = true\nmirrors = ["u:Geheim@b.internal"]\n'),
+        (LIST, "deb https://u:Geheim@a.internal\n"),
+    ],
+)
+def test_passwords_are_kept_nowhere(path: str, text: str) -> None:
+    facts = facts_of({path: text})
+    assert "Geheim" not in repr((facts.endpoints, facts.containers))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from diskimage_validator.facts import rpm_header as tags
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.rpm_header import Header
+from tests.support.openpgp import KEY, packet, v3
 from tests.support.rpm_databases import header, package
-from tests.unit.test_facts_openpgp import KEY, packet, v3
 
 
 def raw(*entries: tuple[int, int, int, int], data: bytes = b"") -> bytes:

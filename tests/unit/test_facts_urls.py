@@ -21,6 +21,7 @@ from diskimage_validator.facts.sources.urls import locate
         ("fd00::53", "fd00::53", None, "fd00::53", False),
         ("10.0.0.53:5353", "10.0.0.53", 5353, "10.0.0.53:5353", False),
         ("registry.internal:5000/team/app", "registry.internal", 5000, "registry.internal:5000/team/app", False),
+        ("user:word@proxy.internal", "proxy.internal", None, "***@proxy.internal", True),
         ("user:word@proxy.internal:3128", "proxy.internal", 3128, "***@proxy.internal:3128", True),
         ("file:///srv/mirror", "", None, "file:///srv/mirror", False),
         ("file:/srv/mirror", "", None, "file:/srv/mirror", False),

@@ -2,8 +2,8 @@ import io
 
 from diskimage_validator.reports.inspection import write_text
 from tests.support.asking import facts_of
+from tests.support.openpgp import KEY, packet, v3
 from tests.support.rpm_databases import NDB_PATH, ndb, package, tree
-from tests.unit.test_facts_openpgp import KEY, packet, v3
 
 
 def test_the_overview_tells_versions_and_whose_signatures_rpm_packages_have() -> None:

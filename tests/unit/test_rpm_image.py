@@ -15,7 +15,7 @@ from diskimage_validator.model import Report, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy, TrustedCa
 from diskimage_validator.runner import run_checks
-from tests.support import images, pki, rpm_images, rpm_packages
+from tests.support import pki, rpm_images, rpm_packages
 from tests.support.memory_engine import MemoryEngine
 
 pytestmark = pytest.mark.skipif(not shutil.which("rpmbuild"), reason="RPM makes the packages: install rpm")
@@ -32,9 +32,9 @@ def shipped_policy() -> Policy:
 
 
 def facts_of(engine: Engine) -> Facts:
-    commands = {name for names in shipped_policy().rules.commands.required for name in names}
+    rules = shipped_policy().rules
     with engine:
-        return collect(engine, commands=commands)
+        return collect(engine, commands=rules.commands.names, files=rules.files.paths)
 
 
 def verdict(facts: Facts) -> Report:
@@ -52,7 +52,7 @@ def wrong(report: Report) -> list[str]:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_sound_image_passes_the_shipped_policy(backend: str) -> None:
-    report = verdict(facts_of(MemoryEngine(rpm_images.rhel(backend), disk=images.disk())))
+    report = verdict(facts_of(MemoryEngine(rpm_images.rhel(backend), disk=rpm_images.disk())))
     assert wrong(report) == []
     assert report.exit_status() == 0
 
@@ -60,6 +60,16 @@ def test_a_sound_image_passes_the_shipped_policy(backend: str) -> None:
 def test_it_does_so_as_a_folder_too(tmp_path: Path) -> None:
     report = verdict(facts_of(DirectoryEngine(rpm_images.lay_out(rpm_images.rhel(), tmp_path))))
     assert wrong(report) == []
+
+
+def test_the_record_of_its_build_agrees_with_it() -> None:
+    report = verdict(facts_of(MemoryEngine(rpm_images.rhel() | rpm_images.record(), disk=rpm_images.disk())))
+    assert wrong(report) == []
+    assert {result.finding.subject for result in report.results if result.check == "provenance"} == {
+        "record",
+        "packages",
+        "CAs",
+    }
 
 
 def packages_of(backend: str) -> Packages:

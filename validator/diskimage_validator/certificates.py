@@ -108,14 +108,14 @@ def parse_certificates(data: bytes) -> Parsed:
     return Parsed(tuple(certificates), tuple(unparsed))
 
 
-def der_forms(data: bytes) -> Iterator[bytes]:
-    """Yield the DER form of every block in ``data`` that has one, without parsing it any further."""
-    return (block.der for block in _blocks(data) if not block.fault)
-
-
 def fingerprints(data: bytes) -> Iterator[str]:
     """Yield the sha256 of every block in ``data`` without parsing it any further."""
-    return (hashlib.sha256(der).hexdigest() for der in der_forms(data))
+    return (hashlib.sha256(der).hexdigest() for der in der_blocks(data))
+
+
+def der_blocks(data: bytes) -> Iterator[bytes]:
+    """Yield what every sound block in ``data`` holds: the DER form of a certificate, if it is one."""
+    return (block.der for block in _blocks(data) if not block.fault)
 
 
 def holds_private_key(data: bytes) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.certificates import der_forms, holds_private_key, is_der, parse_certificates
+from diskimage_validator.certificates import der_blocks, holds_private_key, is_der, parse_certificates
 from diskimage_validator.endpoints import SYSTEM, Address, Endpoint
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_model import TrustedCa
@@ -63,7 +63,7 @@ def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
     is_ca = [certificate.is_ca for certificate in parsed.certificates]
     if is_ca[0] and not all(is_ca):
         raise UsageError(f"{name} begins with a CA", "put the server's own certificate first")
-    return tuple(dict.fromkeys(der_forms(data)))
+    return tuple(dict.fromkeys(der_blocks(data)))
 
 
 def read_endpoint(address: Address, chain: str, consumers: Sequence[str] = (), *, strict: bool = False) -> Endpoint:

@@ -85,7 +85,7 @@ def check(question: Question) -> Iterator[Finding]:
         for entry in boot.entries:
             yield from _check_entry(entry, disk)
         yield from _check_fstab(boot, disk)
-    for console in rules.console or ():
+    for console in rules.console:
         yield _check_console(console, boot)
 
 
@@ -216,13 +216,14 @@ def _device(source: str, disk: DiskFacts | None) -> str | None:
     return None
 
 
-def _check_console(console: str, boot: Boot) -> Finding:
-    entry = boot.default
+def _check_console(consoles: tuple[str, ...], boot: Boot) -> Finding:
+    entry, expected = boot.default, " or ".join(consoles)
+    subject = f"console {' | '.join(consoles)}"
     names = [value.partition(",")[0] for value in entry.values("console")] if entry else []
     actual = ", ".join(names) or "none"
     path, line = (entry.path, entry.line) if entry else (boot.path, 0)
-    if console in names:
-        return Finding(f"console {console}", Status.PASS, f"consoles: {actual}", console, actual, path=path, line=line)
+    if set(consoles).intersection(names):
+        return Finding(subject, Status.PASS, f"consoles: {actual}", expected, actual, path=path, line=line)
     message = "the default entry's command line does not have it" if entry else "there is no default entry"
-    hint = f"add console={console} to the kernel's command line"
-    return Finding(f"console {console}", Status.FAIL, message, console, actual, hint, path, line)
+    hint = f"add console={consoles[0]} to the kernel's command line"
+    return Finding(subject, Status.FAIL, message, expected, actual, hint, path, line)

@@ -28,13 +28,17 @@ from typing import Final
 from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.containers import Containers, Storage
+from diskimage_validator.facts.services import Services
+from diskimage_validator.facts.units import installed, starts
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.policy_model import Policy
 
 ID: Final = "container-engine"
 TITLE: Final = "Container engine"
 SEVERITY: Final = Severity.CRITICAL
-NEEDS: Final = ("containers",)
+NEEDS: Final = ("containers", "services")
+
+UNITS: Final = {"docker": ("docker.service", "docker.socket"), "podman": ("podman.socket", "podman.service")}
 
 
 def asked(policy: Policy) -> bool:
@@ -47,26 +51,26 @@ def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for the engines, one for each user, and two for the storage of each engine that is there."""
     facts = known(question.facts.containers)
     rules = question.rules.containers
-    installed = [engine.name for engine in facts.engines if engine.installed]
+    services = known(question.facts.services)
+    there = [name for name, units in UNITS.items() if any(installed(services, unit) for unit in units)]
     if rules.engines:
-        yield _engines(facts, list(rules.engines))
+        yield _engines(services, list(rules.engines))
     if rules.docker_users:
-        yield from _users(facts, rules.docker_users, is_there="docker" in installed)
+        yield from _users(facts, rules.docker_users, is_there="docker" in there)
     for storage in facts.storage:
-        if storage.engine in installed:
+        if storage.engine in there:
             yield from _storage(facts, storage, rules.storage_drivers, rules.storage_roots)
 
 
-def _engines(facts: Containers, wanted: list[str]) -> Finding:
+def _engines(services: Services | None, wanted: list[str]) -> Finding:
     expected = " or ".join(wanted)
-    engines = [engine for engine in facts.engines if engine.name in wanted]
-    units = [unit for engine in engines for unit in engine.enabled]
-    if units:
-        return Finding("engine", Status.PASS, f"starts at boot: {', '.join(units)}", expected, ", ".join(units))
-    installed = [unit for engine in engines for unit in engine.installed]
-    if installed:
-        message = f"no engine starts at boot; installed, but not enabled: {', '.join(installed)}"
-        return Finding("engine", Status.FAIL, message, expected, "not enabled", f"systemctl enable {installed[0]}")
+    there = [unit for name in wanted for unit in UNITS[name] if installed(services, unit)]
+    starting = [unit for unit in there if starts(services, unit)]
+    if starting:
+        return Finding("engine", Status.PASS, f"starts at boot: {', '.join(starting)}", expected, ", ".join(starting))
+    if there:
+        message = f"no engine starts at boot; installed, but not enabled: {', '.join(there)}"
+        return Finding("engine", Status.FAIL, message, expected, "not enabled", f"systemctl enable {there[0]}")
     message = "no engine is installed whose units could start at boot"
     hint = "set DIB_CONTAINER_ENGINE for the element container-tooling"
     return Finding("engine", Status.FAIL, message, expected, "none", hint)

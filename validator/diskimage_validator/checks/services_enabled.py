@@ -6,8 +6,8 @@ that is ``enabled``, and one that is ``static`` but that the default target pull
 leads to.
 
 A unit does not pass that is enabled below ``/run`` only, because ``/run`` is empty after a boot; that is wanted only by
-targets which the node does not boot into; or that nothing but a preset would enable on first boot: systemd gives all
-presets up when a single one of them fails.
+targets which the node does not boot into; or that nothing but a preset would enable on first boot, because systemd
+applies presets before it makes a read-only root writable, and goes on without them if it cannot.
 
 What generators make while the node boots (units from SysV scripts) is not in an image at rest and is not judged.
 

@@ -152,10 +152,10 @@ class Engine(ABC):
     def _find(self, path: str) -> Stat | None:
         """Return the lstat of ``path``; None, without asking the primitive, for what no file can be called.
 
-        Files of the image name other files, so a path may be anything: a zero byte would end it early, and half of a
-        surrogate pair (JSON can spell one) has no bytes.
+        Files of the image name other files, so a path may be anything: a zero byte would end it early, half of a
+        surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
-        if "\0" in path:
+        if "\0" in path or len(path) > PATH_MAX:
             return None
         try:
             path.encode("utf-8", "surrogateescape")
@@ -169,8 +169,11 @@ class Engine(ABC):
         """Return the real path of ``path`` inside the target. It need not exist: what is missing stays as written.
 
         ``..`` never climbs above the target's root, and an absolute link starts at that root again, as under
-        ``openat2(RESOLVE_IN_ROOT)``. Raises TargetError after 40 links.
+        ``openat2(RESOLVE_IN_ROOT)``. Raises TargetError after 40 links. What is longer than PATH_MAX stays as written,
+        too: nothing can be there.
         """
+        if len(path) > PATH_MAX:
+            return path
         pending = deque(part for part in path.split("/") if part not in ("", "."))
         real = "/"
         links = 0

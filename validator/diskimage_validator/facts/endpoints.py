@@ -59,7 +59,7 @@ class Endpoints:
 
 def read_endpoints(scene: Scene) -> Endpoints:
     """Return what all readers find. A file that cannot be read or parsed becomes a trouble. Raises nothing."""
-    found = Found(scene.engine)
+    found = Found(scene.engine, scene.fact("services"))
     for read in READERS:
         read(found)
     read_pip(found, _environments(scene, found))

@@ -7,6 +7,8 @@ and from fstab, and ``cloud-init.target``, which cloud-init's generator pulls in
 
 First boot: with ``/etc/machine-id`` missing or ``uninitialized`` (an empty file does not count: machine-id(5), "First
 Boot Semantics") systemd applies the presets to all units, so that a unit which is disabled at rest can come up enabled.
+It does so before anything is mounted: with ``ro`` on the command line it fails, and says so in the journal ("Failed to
+populate /etc with preset unit settings"), as seen with systemd 252.
 """
 
 import posixpath

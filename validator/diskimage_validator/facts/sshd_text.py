@@ -60,6 +60,7 @@ DEPRECATED: Final = frozenset(
     ServerKeyBits UseLogin UsePrivilegeSeparation VerifyReverseMapping KeepAlive""".lower().split()
 )
 """Keywords that sshd still accepts, and ignores."""
+_DEPRECATED_IN_MATCH: Final = frozenset({"rhostsrsaauthentication", "rsaauthentication"})
 
 SYNONYMS: Final = {
     "challengeresponseauthentication": "kbdinteractiveauthentication",
@@ -158,7 +159,7 @@ def _words(text: str) -> list[str]:
 def fault(keyword: str, arguments: list[str], *, in_match: bool) -> str:
     """Return why sshd does not start with this line, as far as keywords and flags tell; empty if it does."""
     if keyword in DEPRECATED:
-        return ""
+        return f"{keyword} is not allowed after a Match" if in_match and keyword not in _DEPRECATED_IN_MATCH else ""
     if keyword not in KNOWN:
         return f"sshd has no keyword {keyword[:60]}"
     if not arguments and keyword not in ("denyusers", "denygroups", "allowusers", "allowgroups", "acceptenv"):

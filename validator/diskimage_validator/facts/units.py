@@ -1,40 +1,27 @@
-"""Whether systemd starts a unit at boot, from the links in the image: systemctl(1) "enable", systemd.unit(5)."""
+"""Whether a unit comes up when the node boots, for those who need no more than that of the fact ``services``."""
 
-import posixpath
 from typing import Final
 
-from diskimage_validator.engines.base import Engine
+from diskimage_validator.facts.services import Services, Unit
 
-FOLDERS: Final = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
-
-
-def is_installed(engine: Engine, unit: str) -> bool:
-    """Whether there is a file for the unit, and it is not masked."""
-    paths = [f"{folder}/{unit}" for folder in FOLDERS]
-    first = next((path for path in paths if engine.lstat(path) is not None), None)
-    return first is not None and not _is_mask(engine, first) and engine.exists(first)
+_GONE: Final = ("bad", "masked", "masked-runtime", "unreadable")
 
 
-def is_enabled(engine: Engine, unit: str) -> bool:
-    """Whether a ``.wants`` or ``.requires`` names the installed unit, or an alias in ``/etc`` leads to it."""
-    if not is_installed(engine, unit):
+def installed(services: Services | None, name: str) -> Unit | None:
+    """Return the unit of that name; None if there is none, it is masked, or systemd cannot read it."""
+    unit = services.find(name) if services else None
+    return None if unit is None or unit.state in _GONE else unit
+
+
+def starts(services: Services | None, name: str) -> bool:
+    """Whether the unit is enabled, or the default target starts it."""
+    unit = installed(services, name)
+    return unit is not None and (unit.state == "enabled" or unit.pulled)
+
+
+def may_start(services: Services | None, name: str) -> bool:
+    """Whether the unit starts, or a preset may enable it on the first boot, which depends on how the node boots."""
+    unit = installed(services, name)
+    if services is None or unit is None:
         return False
-    for folder in FOLDERS:
-        if not engine.exists(folder):
-            continue
-        for name in engine.listdir(folder):
-            path = f"{folder}/{name}"
-            if name.endswith((".wants", ".requires")) and engine.lstat(f"{path}/{unit}") is not None:
-                return True
-            if folder == FOLDERS[0] and name != unit and _leads_to(engine, path, unit):
-                return True
-    return False
-
-
-def _is_mask(engine: Engine, path: str) -> bool:
-    return engine.resolve(path) == "/dev/null"
-
-
-def _leads_to(engine: Engine, path: str, unit: str) -> bool:
-    entry = engine.lstat(path)
-    return entry is not None and entry.is_link and posixpath.basename(engine.readlink(path)) == unit
+    return starts(services, name) or (unit.state == "disabled" and unit.preset and services.first_boot)

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from diskimage_validator.rules.base import Model, NonEmpty
+from diskimage_validator.rules.base import Model
 
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|mount|automount|swap|timer|path|slice|scope)")
 
@@ -26,6 +26,23 @@ _SCHEMA: Final = {
     "examples": ["ssh.service | sshd.service"],
 }
 UnitsField = Annotated[tuple[str, ...], BeforeValidator(_units), PlainSerializer(" | ".join), WithJsonSchema(_SCHEMA)]
+
+
+def _consoles(value: Any) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in value.split("|")) if isinstance(value, str) else ("",)
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9]+", name):
+            wanted = "a console without options, such as 'ttyS0 | ttyAMA0', is wanted"
+            raise PydanticCustomError("console", "{wanted}", {"wanted": wanted})
+    return names
+
+
+ConsoleField = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_consoles),
+    PlainSerializer(" | ".join),
+    WithJsonSchema({"type": "string", "description": "a console, or alternatives", "examples": ["ttyS0 | ttyAMA0"]}),
+]
 
 
 class ServiceRules(Model):
@@ -53,5 +70,5 @@ class BootRules(Model):
     check: bool = False
     """Whether kernel, initial RAM disk, boot loader and fstab have to be there and agree."""
 
-    console: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
-    """Devices that the kernel has to have as consoles, e.g. ``ttyS0``."""
+    console: list[ConsoleField] = []
+    """Devices that the kernel has to have as consoles; alternatives serve other machines: ``ttyS0 | ttyAMA0``."""

@@ -1,4 +1,4 @@
-"""Container engines and their configuration: registries, signatures, storage, whether an engine starts at boot."""
+"""The configuration of container engines and tools: registries, signatures, storage, who may use Docker."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,25 +17,14 @@ from diskimage_validator.facts.containers.registries import Registries, read_reg
 from diskimage_validator.facts.containers.signatures import Signatures, read_signatures
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.toml_text import parse_toml
-from diskimage_validator.facts.units import is_enabled, is_installed
 from diskimage_validator.printable import decode
 
-UNITS: Final = {"docker": ("docker.service", "docker.socket"), "podman": ("podman.socket", "podman.service")}
 STORAGE: Final = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
 CONTAINERS_CONF: Final = ("/usr/share/containers/containers.conf", "/etc/containers/containers.conf")
 CONTAINERS_CONF_PARTS: Final = ("/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d")
 CERTIFICATES: Final = ("/etc/docker/certs.d", "/etc/containers/certs.d")
 DEFAULT_ROOT: Final = {"docker": "/var/lib/docker", "podman": "/var/lib/containers/storage"}
 GROUP_LIMIT: Final = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class ContainerEngine:
-    """``docker`` or ``podman``: the units of it that are there, and those that start at boot."""
-
-    name: str
-    installed: tuple[str, ...]
-    enabled: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,7 +46,6 @@ class Containers:
     could not be read.
     """
 
-    engines: tuple[ContainerEngine, ...]
     docker_group: tuple[str, ...] | None
     files: tuple[ConfigFile, ...]
     faults: tuple[Fault, ...]
@@ -75,7 +63,7 @@ class Containers:
 
 
 def read_containers(engine: Engine) -> Containers:
-    """Return everything about containers. Raises what the engine raises for units and groups."""
+    """Return everything about containers. Raises what the engine raises for /etc/group."""
     files = ConfigFiles(engine)
     registries = read_registries(files)
     signatures = read_signatures(files)
@@ -89,7 +77,6 @@ def read_containers(engine: Engine) -> Containers:
             files.read("containers", path, parse_toml)
     not_folders = tuple(_not_folders(files))
     return Containers(
-        engines=tuple(_engine(engine, name) for name in UNITS),
         docker_group=_members(engine, "docker"),
         files=tuple(files.files),
         faults=tuple(files.faults),
@@ -101,11 +88,6 @@ def read_containers(engine: Engine) -> Containers:
         storage=(_docker_storage(daemon), podman_storage),
         not_folders=not_folders,
     )
-
-
-def _engine(engine: Engine, name: str) -> ContainerEngine:
-    installed = tuple(unit for unit in UNITS[name] if is_installed(engine, unit))
-    return ContainerEngine(name, installed, tuple(unit for unit in installed if is_enabled(engine, unit)))
 
 
 def _members(engine: Engine, group: str) -> tuple[str, ...] | None:

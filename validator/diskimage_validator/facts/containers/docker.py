@@ -7,6 +7,7 @@ from diskimage_validator.facts.containers.files import ConfigFiles, lookup, text
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.json_text import JsonText, parse_json
 from diskimage_validator.facts.formats.toml_text import TomlText, parse_toml
+from diskimage_validator.facts.sources.urls import locate
 
 DAEMON: Final = "/etc/docker/daemon.json"
 BUILDKIT: Final = "/etc/buildkit/buildkitd.toml"
@@ -15,7 +16,7 @@ MAX_ENTRIES: Final = 5_000
 
 @dataclass(frozen=True)
 class Named:
-    """A value of the configuration that names a place: ``key`` is the setting, ``value`` a URL, host or network."""
+    """A value that names a place: ``key`` is the setting, ``value`` a URL, host or network, without its password."""
 
     key: str
     value: str
@@ -67,12 +68,12 @@ def _daemon(document: JsonText) -> Daemon:
     named: list[Named] = []
     for key in ("registry-mirrors", "insecure-registries", "dns", "allow-nondistributable-artifacts"):
         values = (texts(data, key, document.line(key)) or [])[:MAX_ENTRIES]
-        named += [Named(key, value, document.line(key, value)) for value in values]
+        named += [Named(key, locate(value).shown, document.line(key, value)) for value in values]
     proxies: dict[str, Any] = typed(data, "proxies", dict, {}, document.line("proxies"))
     for key in ("http-proxy", "https-proxy"):
         line = document.line("proxies", key)
         values = [typed(where, key, str, "", line) for where in (proxies, data)]
-        named += [Named(key, value, line) for value in values if value]
+        named += [Named(key, locate(value).shown, line) for value in values if value]
     root_key = "data-root" if "data-root" in data else "graph"
     return Daemon(
         DAEMON,
@@ -102,11 +103,12 @@ def _buildkit(document: TomlText) -> tuple[BuildkitRegistry, ...]:
     for host, table in list(tables.items())[:MAX_ENTRIES]:
         line = document.line("registry", host)
         if not isinstance(table, dict):
-            raise Malformed(line, f"registry.{host!r} has to be a table")
-        mirrors = tuple(texts(table, "mirrors", document.line("registry", host, "mirrors")) or ())
+            raise Malformed(line, "registry has to have tables, one for each host")
+        mirrors = texts(table, "mirrors", document.line("registry", host, "mirrors")) or []
         http = typed(table, "http", bool, False, document.line("registry", host, "http"))
         insecure = typed(table, "insecure", bool, False, document.line("registry", host, "insecure"))
-        found.append(BuildkitRegistry(host, mirrors, http, insecure, line))
+        shown = tuple(locate(mirror).shown for mirror in mirrors[:MAX_ENTRIES])
+        found.append(BuildkitRegistry(locate(host).shown, shown, http, insecure, line))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from diskimage_validator.facts.containers.files import ConfigFiles, lookup, texts, typed
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.toml_text import TomlText, parse_toml
+from diskimage_validator.facts.sources.urls import locate
 
 MAIN: Final = ("/etc/containers/registries.conf", "/usr/share/containers/registries.conf")
 DROP_INS: Final = "/etc/containers/registries.conf.d"
@@ -145,7 +146,7 @@ def parse_registries(path: str, document: TomlText) -> Registries:
     search = texts(data, "unqualified-search-registries", document.line("unqualified-search-registries"))
     for host in search or ():
         if not _HOST.fullmatch(host.rstrip("/")):
-            raise Malformed(document.line("unqualified-search-registries"), f"{host!r} is no host of a registry")
+            raise Malformed(document.line("unqualified-search-registries"), "an entry that is no host of a registry")
     mode_line = document.line("short-name-mode")
     mode = typed(data, "short-name-mode", str, "", mode_line)
     if mode and mode not in MODES:
@@ -215,7 +216,7 @@ def _location(text: str, line: int) -> str:
     text = text.rstrip("/")
     if text.startswith(("http://", "https://")):
         raise Malformed(line, f"{text.partition('//')[0]}//...: a location has no scheme")
-    return text
+    return locate(text).shown if "@" in text else text
 
 
 def _conflicts(tables: Iterable[Registry]) -> None:

@@ -6,7 +6,9 @@ from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError, ValidatorError
+from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.facts.services import Services
 from diskimage_validator.facts.sources.urls import locate
 from diskimage_validator.printable import clean_path, decode
 
@@ -70,9 +72,13 @@ class Trouble:
 
 @dataclass
 class Found:
-    """Collects what the readers find. ``files`` are (kind, path) of all files that were read."""
+    """Collects what the readers find. ``files`` are (kind, path) of all files that were read.
+
+    ``services`` is the fact of that name: what does not start contacts nobody.
+    """
 
     engine: Engine
+    services: Services | Unreadable | None = None
     endpoints: list[Endpoint] = field(default_factory=list)
     switches: list[Switch] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)

@@ -6,6 +6,7 @@ from typing import Final
 from diskimage_validator.facts.formats.base import Malformed, Setting
 from diskimage_validator.facts.formats.git_config import parse_git_config
 from diskimage_validator.facts.sources.found import MAX_FILES, Found
+from diskimage_validator.facts.sources.urls import locate
 
 KIND: Final = "git"
 SYSTEM: Final = "/etc/gitconfig"
@@ -57,7 +58,7 @@ def _note(found: Found, path: str, setting: Setting) -> None:
     elif (family in ("http", "https", "remote") and setting.key == "proxy") and setting.value:
         found.endpoint(KIND, "proxy", path, setting.line, setting.value)
     elif family == "http" and setting.key in ("sslverify", "proxysslverify") and setting.value.lower() in _FALSE:
-        name = f"{setting.section}.{setting.key}"
+        name = f"{family}.{locate(subject).shown}.{setting.key}" if subject else f"{family}.{setting.key}"
         effect = "any certificate of the server is accepted"
         remedy = "let git trust the server's CA (the system's trust store, http.sslCAInfo) and remove the setting"
         found.switch(KIND, path, setting.line, name, setting.value, effect, remedy)

@@ -11,6 +11,7 @@ from typing import Final
 from diskimage_validator.facts.formats.base import Malformed, Setting
 from diskimage_validator.facts.formats.python_ini import parse_python_ini
 from diskimage_validator.facts.sources.found import Found
+from diskimage_validator.facts.sources.urls import locate
 
 KIND: Final = "pip"
 SYSTEM: Final = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf")
@@ -56,4 +57,4 @@ def note_pip_option(found: Found, path: str, name: str, words: list[tuple[int, s
         elif name == "trusted-host":
             effect = "packages from this host are taken without TLS or with any certificate"
             remedy = "serve the index with TLS, let pip trust its CA (cert), and remove the setting"
-            found.switch(KIND, path, line, name, word, effect, remedy)
+            found.switch(KIND, path, line, name, locate(word).shown, effect, remedy)

@@ -13,7 +13,7 @@ LOCAL_SCHEMES: Final = frozenset({"cd", "cdrom", "copy", "dir", "dvd", "file", "
 """Schemes that name a place on the machine itself: apt-transport-*(1), zypper(8) "Repository URI", npm."""
 MAX_LENGTH: Final = 1_000
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?=/|$)(?://)?")
-_SCP: Final = re.compile(r"(?:([^@/\s]*)@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?!\d+(?:/|$))")
+_SCP: Final = re.compile(r"(?:([^@/\s:]*)@)?([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?!\d+(?:/|$))[^@]*$")
 
 
 @dataclass(frozen=True)
