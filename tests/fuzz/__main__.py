@@ -7,11 +7,14 @@ What reached new code is kept in the corpus if ``--keep`` is given.
 """
 
 import argparse
+import gc
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FunctionType
 
 from tests.fuzz.selection import select
 
@@ -30,12 +33,27 @@ def search(name: str, arguments: list[str], *, long: bool) -> None:
         from tests.fuzz.target import prolonged  # noqa: PLC0415 - under the eyes of atheris
         from tests.fuzz.targets import TARGETS  # noqa: PLC0415
 
+    instrument_comprehensions(atheris.patch_code)
     target = TARGETS[name]
     atheris.Setup(
         [sys.argv[0], *arguments],
         (lambda data: target.feed(prolonged(data))) if long else target.feed,
     )
     atheris.Fuzz()
+
+
+def instrument_comprehensions(patch: Callable[..., CodeType]) -> None:
+    """Instrument what atheris leaves out in our functions: comprehensions and generator expressions."""
+
+    def patched(code: CodeType) -> CodeType:
+        if code.co_name.startswith("<") and code.co_name != "<lambda>":
+            code = patch(code, True, nested=True)
+        inner = (patched(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+        return code.replace(co_consts=tuple(inner))
+
+    for function in [thing for thing in gc.get_objects() if isinstance(thing, FunctionType)]:
+        if function.__module__ and function.__module__.startswith("diskimage_validator."):
+            function.__code__ = patched(function.__code__)
 
 
 def run(name: str, seconds: int, *, keep: bool, long: bool) -> int:

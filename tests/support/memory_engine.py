@@ -1,5 +1,6 @@
 """An engine whose target is a dict: parsers and checks are tested against it without any disk."""
 
+import os
 import posixpath
 import stat
 from collections.abc import Mapping
@@ -66,6 +67,7 @@ class MemoryEngine(Engine):
         return File(content) if isinstance(content, bytes) else content
 
     def _lstat(self, path: str) -> Stat | None:
+        assert b"\0" not in os.fsencode(path), "the system would refuse this path"
         entry = self._entries.get(path)
         if isinstance(entry, Link):
             return Stat(stat.S_IFLNK | 0o777, 0, 0, len(entry.text), 0)

@@ -219,3 +219,10 @@ def test_a_file_that_is_no_chain_is_refused(tmp_path: Path, content: bytes, reas
     path.write_bytes(content)
     with pytest.raises(UsageError, match=reason):
         read_chain(path)
+
+
+@pytest.mark.parametrize("damage", [b"-----BEGIN CERTIFICATE-----x", b"-----BEGIN CERTIFICATE", b"0 s:CN=a"])
+def test_a_block_that_is_none_is_text_between_the_blocks(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "chain.pem"
+    path.write_bytes(damage + b"\n" + LEAF.pem + ISSUING.pem)
+    assert read_chain(path) == (LEAF.der, ISSUING.der)

@@ -76,6 +76,17 @@ def test_names_that_are_not_utf8_come_through(root: Path) -> None:
         assert engine.read("/\udcff") == b"x"
 
 
+@pytest.mark.parametrize("path", ["/etc/os-release\0x", "/etc/\0/os-release", "/etc/\ud800", "/\udcff\udfff"])
+def test_what_no_file_can_be_called_is_not_there(root: Path, path: str) -> None:
+    with DirectoryEngine(root) as engine:
+        assert engine.stat(path) is None
+        assert engine.lstat(path) is None
+        with pytest.raises(EntryNotFoundError):
+            engine.read(path)
+        with pytest.raises(EntryNotFoundError):
+            engine.listdir(path)
+
+
 @pytest.mark.parametrize("name", ["/nonesuch", "", "a\0b"])
 def test_what_is_no_folder_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()

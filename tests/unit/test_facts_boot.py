@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.fstab import Mount, parse_fstab
-from diskimage_validator.facts.loader_text import parse_bls, parse_environment, parse_extlinux, parse_grub
+from diskimage_validator.facts.loader_text import Variables, parse_bls, parse_environment, parse_extlinux, parse_grub
 from tests.support import node
 from tests.support.memory_engine import Entry, Link, MemoryEngine
 
@@ -162,7 +162,7 @@ TEXT = st.lists(
 def test_any_menu_is_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(FactError):
         parse_grub(data, "p", {"x": "1"})
-    parse_bls(data, 0, "a.conf", {})
+    parse_bls(data, 0, "a.conf", Variables())
     parse_extlinux(data)
     parse_environment(data)
     list(parse_fstab(data))

@@ -47,7 +47,9 @@ def test_it_returns_or_refuses(parse: Callable[[str], object], text: str) -> Non
 
 @pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
 @pytest.mark.parametrize("start", ["", "[s]\n", "[s]\na=", '{"a":"', "a = [\n"])
-@pytest.mark.parametrize("piece", ["//", "\\\n", "[a\n", " a\n", "{", "a.", '"a" ', "[[a]]\n", "a=1\n", "a b c\n"])
+@pytest.mark.parametrize(
+    "piece", ["//", "\\\n", "[a\n", " a\n", "{", "a.", '"a" ', "[[a]]\n", "a=1\n", "a b c\n", '\\"', '"":0,']
+)
 def test_it_needs_no_quadratic_time(parse: Callable[[str], object], start: str, piece: str) -> None:
     text = start + piece * (512 * 1024 // len(piece))
     begin = time.monotonic()

@@ -49,6 +49,11 @@ def test_control_characters_are_refused() -> None:
     assert "no valid YAML" in problem_of("a: \x01")
 
 
+@pytest.mark.parametrize("text", ['a: ["\\ud800"]', '"\\udfff": 1', '"\\ud83d\\ude00"'])
+def test_half_characters_are_refused(text: str) -> None:
+    assert problem_of(text) == "line 1: half of a surrogate pair is no character"
+
+
 def test_deep_nesting_is_refused() -> None:
     assert "nested too deeply" in problem_of("[" * 5000 + "]" * 5000)
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
+MAX_PATTERN: Final = 1024
+"""Characters of a pattern that a file of an image spells. fnmatch needs quadratic time to understand one."""
 _TOKENS: Final = re.compile(r"(?P<all>\*\*)|(?P<some>\*)|(?P<one>\?)|(?P<set>\[!?[^]/][^]/]*\])|(?P<text>.)", re.DOTALL)
 _SET: Final = re.compile(r"\(\?s:(?P<set>.*)\)\\[Zz]", re.DOTALL)
 _WILD: Final = re.compile(r"[*?[]")
@@ -18,6 +20,11 @@ _WILD: Final = re.compile(r"[*?[]")
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Whether one of ``patterns`` covers ``path``."""
     return any(_compile(pattern).fullmatch(path) for pattern in patterns)
+
+
+def name_matches(name: str, pattern: str) -> bool:
+    """Whether ``name`` matches a pattern of fnmatch(3), which anybody may have written; one that is too long never."""
+    return len(pattern) <= MAX_PATTERN and fnmatch.fnmatchcase(name, pattern)
 
 
 def is_plain(pattern: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.certificates import der_blocks, holds_private_key, parse_certificates
+from diskimage_validator.certificates import der_blocks, holds_private_key, is_der, parse_certificates
 from diskimage_validator.endpoints import SYSTEM, Address, Endpoint
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_model import TrustedCa
@@ -56,7 +56,7 @@ def parse_chain(data: bytes, name: str) -> tuple[bytes, ...]:
     if parsed.unparsed:
         bad = parsed.unparsed[0]
         raise UsageError(f"{name}: certificate {bad.index} cannot be parsed: {bad.reason}")
-    if not parsed.certificates or data[:1] == b"\x30":
+    if not parsed.certificates or is_der(data):
         raise UsageError(f"{name} holds no certificate in PEM form", "diskimage-validator fetch-chain NAME:PORT")
     if len(parsed.certificates) > MAX_CHAIN:
         raise UsageError(f"{name} has more than {MAX_CHAIN} certificates", "give what the endpoint presents")

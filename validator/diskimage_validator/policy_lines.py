@@ -4,6 +4,7 @@ The semantics are those of ``yaml.safe_load``, but dates stay text. What it lets
 duplicate keys, and aliases that blow up ("billion laughs").
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,8 @@ import yaml
 
 MAX_NODES: Final = 20_000
 """Nodes of a document after all aliases are expanded."""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str | int, ...]
 """Where something is in a document: ``("packages", "required", 2)``."""
@@ -115,12 +118,17 @@ def parse_document(text: str) -> Document:
 
 
 def _limit_size(root: yaml.Node) -> None:
-    """Count the nodes as they would be with every alias expanded; the same node object is counted once per use."""
+    """Count the nodes as they would be with every alias expanded; the same node object is counted once per use.
+
+    On the way, refuse texts that could not be written anywhere: YAML can spell half of a surrogate pair.
+    """
     sizes: dict[int, int] = {}
     open_nodes: set[int] = set()
 
     def size(node: yaml.Node) -> int:
         key = id(node)
+        if isinstance(node, yaml.ScalarNode) and _HALF.search(node.value):
+            raise DocumentError([Problem(node.start_mark.line + 1, (), "half of a surrogate pair is no character")])
         if key in open_nodes:
             raise DocumentError([Problem(node.start_mark.line + 1, (), "an alias points into itself")])
         if key not in sizes:

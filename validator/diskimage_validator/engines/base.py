@@ -149,14 +149,31 @@ class Engine(ABC):
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""
 
+    def _find(self, path: str) -> Stat | None:
+        """Return the lstat of ``path``; None, without asking the primitive, for what no file can be called.
+
+        Files of the image name other files, so a path may be anything: a zero byte would end it early, half of a
+        surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
+        """
+        if "\0" in path or len(path) > PATH_MAX:
+            return None
+        try:
+            path.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return None
+        return self._lstat(path)
+
     # What facts use.
 
     def resolve(self, path: str, *, follow_last: bool = True) -> str:
         """Return the real path of ``path`` inside the target. It need not exist: what is missing stays as written.
 
         ``..`` never climbs above the target's root, and an absolute link starts at that root again, as under
-        ``openat2(RESOLVE_IN_ROOT)``. Raises TargetError after 40 links.
+        ``openat2(RESOLVE_IN_ROOT)``. Raises TargetError after 40 links. What is longer than PATH_MAX stays as written,
+        too: nothing can be there.
         """
+        if len(path) > PATH_MAX:
+            return path
         pending = deque(part for part in path.split("/") if part not in ("", "."))
         real = "/"
         links = 0
@@ -166,7 +183,7 @@ class Engine(ABC):
                 real = posixpath.dirname(real)
                 continue
             candidate = posixpath.join(real, part)
-            entry = self._lstat(candidate) if (pending or follow_last) else None
+            entry = self._find(candidate) if (pending or follow_last) else None
             if entry is None or not entry.is_link:
                 real = candidate
                 continue
@@ -181,16 +198,16 @@ class Engine(ABC):
 
     def lstat(self, path: str) -> Stat | None:
         """Return the stat of ``path`` without following a link in its last component; None if it is not there."""
-        return self._lstat(self.resolve(path, follow_last=False))
+        return self._find(self.resolve(path, follow_last=False))
 
     def stat(self, path: str) -> Stat | None:
         """Return the stat of what ``path`` leads to; None if it is not there (or a link leads nowhere)."""
-        return self._lstat(self.resolve(path))
+        return self._find(self.resolve(path))
 
     def readlink(self, path: str) -> str:
         """Return the text of the link at ``path``, not resolved. Raises EntryNotFoundError if it is no link."""
         real = self.resolve(path, follow_last=False)
-        entry = self._lstat(real)
+        entry = self._find(real)
         if entry is None or not entry.is_link:
             raise EntryNotFoundError(f"{path}: no symbolic link in the target")
         return self._readlink(real)
@@ -202,7 +219,7 @@ class Engine(ABC):
         it the rest is left out (a header, for instance). Raises EntryNotFoundError if there is no such file.
         """
         real = self.resolve(path)
-        entry = self._lstat(real)
+        entry = self._find(real)
         if entry is None or not entry.is_file:
             raise EntryNotFoundError(f"{path}: no regular file in the target")
         if whole and entry.size - offset > limit:
@@ -215,7 +232,7 @@ class Engine(ABC):
         Raises EntryNotFoundError if there is none.
         """
         real = self.resolve(path)
-        entry = self._lstat(real)
+        entry = self._find(real)
         if entry is None or not entry.is_dir:
             raise EntryNotFoundError(f"{path}: no directory in the target")
         return sorted(self._listdir(real))

@@ -15,7 +15,14 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError, TargetError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.fstab import Mount, read_fstab
-from diskimage_validator.facts.loader_text import MenuEntry, parse_bls, parse_environment, parse_extlinux, parse_grub
+from diskimage_validator.facts.loader_text import (
+    MenuEntry,
+    Variables,
+    parse_bls,
+    parse_environment,
+    parse_extlinux,
+    parse_grub,
+)
 from diskimage_validator.printable import clean_path
 
 GRUB: Final = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
@@ -129,7 +136,7 @@ def _menu(engine: Engine) -> tuple[str, str, list[tuple[MenuEntry, str]], str]:
     if path:
         found, default = parse_extlinux(engine.read(path, limit=READ_LIMIT))
         return "extlinux", path, [(entry, path) for entry in found], default
-    entries = _bls(engine, {}, 0)
+    entries = _bls(engine, Variables(), 0)
     return ("bls", BLS, entries, "0") if entries else ("", "", [], "")
 
 
@@ -142,7 +149,7 @@ def _literal(defaults: Iterable[str]) -> str:
     return next((value for value in reversed(list(defaults)) if "$" not in value), "")
 
 
-def _bls(engine: Engine, variables: dict[str, str], first: int) -> list[tuple[MenuEntry, str]]:
+def _bls(engine: Engine, variables: Variables, first: int) -> list[tuple[MenuEntry, str]]:
     """Return the entries of the Boot Loader Specification, the newest kernel first."""
     try:
         names = [name for name in engine.listdir(BLS) if name.endswith(".conf")]

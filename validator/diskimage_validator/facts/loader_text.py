@@ -15,6 +15,8 @@ from diskimage_validator.printable import decode
 
 MAX_ENTRIES: Final = 1_000
 MAX_DEPTH: Final = 100
+MAX_FILLED_IN: Final = 1_000_000
+"""Characters that the variables of a menu may stand for in all."""
 _WORD: Final = re.compile(r"""(?:[^\s'"{};\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*"|\$\{\w*\})+|[{};]""")
 _QUOTED: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)""")
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))", re.ASCII)
@@ -53,24 +55,36 @@ class MenuEntry:
         return called and len(parts) <= len(self.way) and all(level.number == 0 for level in self.way[len(parts) :])
 
 
+class Variables(dict[str, str]):
+    """GRUB's variables. Each may hold another one twice, so what they fill in is limited."""
+
+    left = MAX_FILLED_IN
+
+    def expand(self, text: str) -> str:
+        """Return ``text`` with variables filled in; one that is not known is empty. Raises FactError for too much."""
+        return _VARIABLE.sub(lambda match: self._value(match[1] or match[2]), text)
+
+    def _value(self, name: str) -> str:
+        value = self.get(name, "")
+        self.left -= len(value)
+        if self.left < 0:
+            raise FactError(f"GRUB's variables stand for more than {MAX_FILLED_IN} characters")
+        return value
+
+
 @dataclass
 class Menu:
     """A GRUB script: its entries, its variables, the last value of each, and whether it reads BLS entries."""
 
     entries: list[MenuEntry] = field(default_factory=list)
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: Variables = field(default_factory=Variables)
     defaults: list[str] = field(default_factory=list)
     has_bls: bool = False
 
 
-def expand(text: str, variables: dict[str, str]) -> str:
-    """Return ``text`` with GRUB's variables filled in; one that is not known is empty."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
-
-
 def parse_grub(data: bytes, path: str, variables: dict[str, str]) -> Menu:
     """Return the menu in ``data``; ``variables``: those of the environment block. Raises FactError for too much."""
-    menu = Menu(variables=dict(variables))
+    menu = Menu(variables=Variables(variables))
     blocks: list[Level | None] = []
     counts = [0]
     entry: MenuEntry | None = None
@@ -105,16 +119,16 @@ def _command(menu: Menu, entry: MenuEntry | None, name: str, arguments: list[str
         if variable == "default":
             menu.defaults.append(value)
         elif entry is None:
-            menu.variables[variable] = expand(value, menu.variables)
+            menu.variables[variable] = menu.variables.expand(value)
     elif name == "blscfg":
         menu.has_bls = True
     elif entry is None or not arguments:
         return
     elif name in _LINUX:
-        words = [word for argument in arguments for word in expand(argument, menu.variables).split()]
+        words = [word for argument in arguments for word in menu.variables.expand(argument).split()]
         entry.kernel, entry.options = (words or [""])[0], words[1:]
     elif name in _INITRD:
-        entry.initrds.extend(word for argument in arguments for word in expand(argument, menu.variables).split())
+        entry.initrds.extend(word for argument in arguments for word in menu.variables.expand(argument).split())
     elif name == "search":
         entry.searched.append(arguments[-1])
 
@@ -156,13 +170,13 @@ def parse_environment(data: bytes) -> dict[str, str]:
     return {name: value for name, found, value in lines if found}
 
 
-def parse_bls(data: bytes, number: int, file: str, variables: dict[str, str]) -> MenuEntry:
+def parse_bls(data: bytes, number: int, file: str, variables: Variables) -> MenuEntry:
     """Return the entry that a file of the Boot Loader Specification describes, number ``number`` of its menu."""
     values: dict[str, list[str]] = {}
     for line in decode(data).split("\n"):
         key, _, value = line.strip().partition(" ")
         if key and not key.startswith("#"):
-            values.setdefault(key, []).append(expand(value.strip(), variables))
+            values.setdefault(key, []).append(variables.expand(value.strip()))
     title = " ".join(values.get("title", [file]))
     entry = MenuEntry((Level(number, title, file.removesuffix(".conf")),), 1)
     entry.kernel = next(iter(values.get("linux", ())), "")

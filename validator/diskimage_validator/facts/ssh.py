@@ -7,7 +7,6 @@ apart with its condition, but for ``Match all``, which is always true.
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -16,6 +15,7 @@ from diskimage_validator.facts.accounts import Accounts, User
 from diskimage_validator.facts.authorized_keys import AuthorizedKey, BadKeyLine, parse_authorized_keys
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.sshd_text import DEFAULTS, DEPRECATED, LISTS, BadLineError, fault, parse_line
+from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import clean_path, decode
 
 PATHS: Final = ("/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config")
@@ -181,7 +181,7 @@ def _glob(engine: Engine, pattern: str) -> list[str]:
             posixpath.join(folder, name)
             for folder in folders
             for name in engine.listdir(folder)
-            if fnmatchcase(name, part) and (part.startswith(".") or not name.startswith("."))
+            if name_matches(name, part) and (part.startswith(".") or not name.startswith("."))
         ]
         if len(found) > MAX_FILES:
             raise FactError(f"more than {MAX_FILES} files match an Include of sshd")

@@ -120,8 +120,10 @@ DEFAULTS: Final = {
 """What OpenSSH takes where a file says nothing, as sshd_config(5) documents it."""
 
 _LINE: Final = re.compile(r"\s*([^\s=\"#]+)(?:\s*=\s*|\s+|$)(.*)", re.DOTALL)
-_WORD: Final = re.compile(r"""\s*((?:"(?:\\["\\]|[^"])*"|'(?:\\['\\]|[^'])*'|\\["'\\ ]|[^\s"'])+)""")
-_PART: Final = re.compile(r""""((?:\\["\\]|[^"])*)"|'((?:\\['\\]|[^'])*)'|\\(["'\\ ])|([^\s"'])""")
+# Possessive, because a backslash fits two ways: trying all of them for a quote that is not closed would never end.
+_WORD: Final = re.compile(r"""\s*((?:"(?:\\["\\]|[^"])*+"|'(?:\\['\\]|[^'])*+'|\\["'\\ ]|[^\s"'])++)""")
+_PART: Final = re.compile(r""""((?:\\["\\]|[^"])*+)"|'((?:\\['\\]|[^'])*+)'|\\(["'\\ ])|([^\s"'])""")
+_REST: Final = re.compile(r"\s*(?:#|\Z)")
 
 
 class BadLineError(Exception):
@@ -143,9 +145,7 @@ def parse_line(line: str) -> tuple[str, list[str]] | None:
 def _words(text: str) -> list[str]:
     words: list[str] = []
     position = 0
-    while rest := text[position:].lstrip():
-        if rest.startswith("#"):
-            break
+    while not _REST.match(text, position):
         match = _WORD.match(text, position)
         if match is None or (match.end() < len(text) and not text[match.end()].isspace()):
             raise BadLineError("a quote is not closed")

@@ -157,10 +157,13 @@ def parse_rules(text: str, path: str, line: int) -> Iterator[Rule]:
 
 def _users_and_hosts(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split ``zuul, %wheel ALL``: the first list ends at a blank without a comma on either side."""
-    for match in re.finditer(r"(?<![,!\\\s])\s+(?![,\s])", text.strip()):
-        before, after = text.strip()[: match.start()], text.strip()[match.end() :]
-        if before.count('"') % 2 == 0:
-            return members(before), members(after)
+    text = text.strip()
+    quotes = position = 0
+    for match in re.finditer(r"(?<![,!\\\s])\s+(?![,\s])", text):
+        quotes += text.count('"', position, match.start())
+        position = match.start()
+        if quotes % 2 == 0:
+            return members(text[: match.start()]), members(text[match.end() :])
     raise SyntaxProblem("users and hosts are wanted before '='")
 
 

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import decode
 
 TYPES: Final = "service|socket|target|device|mount|automount|swap|timer|path|slice|scope"
@@ -120,11 +120,11 @@ def _logical_lines(data: bytes) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class PresetRule:
-    """One line of a preset file: whether to enable units that match ``pattern``; ``instances`` of a template."""
+    """One line of a preset file: whether to enable units that match ``pattern``; ``names``: instances of a template."""
 
     enable: bool
     pattern: str
-    instances: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
 def parse_preset(data: bytes) -> Iterator[PresetRule]:
@@ -132,16 +132,17 @@ def parse_preset(data: bytes) -> Iterator[PresetRule]:
     for raw in decode(data).split("\n"):
         words = raw.split()
         if len(words) >= 2 and words[0] in ("enable", "disable"):
-            yield PresetRule(words[0] == "enable", words[1], tuple(words[2:]))
+            template = parse_name(words[1]) if len(words) > 2 else None
+            named = [template.with_instance(instance) for instance in words[2:]] if template else words[2:]
+            yield PresetRule(words[0] == "enable", words[1], frozenset([words[1], *named] if words[2:] else ()))
 
 
 def preset_of(name: UnitName, rules: Iterable[PresetRule]) -> bool:
     """Whether presets enable the unit ``name``: the first rule that matches decides, and without one it is enabled."""
     for rule in rules:
-        if rule.instances:
-            named = parse_name(rule.pattern)
-            if named and name.text in {rule.pattern, *(named.with_instance(one) for one in rule.instances)}:
+        if rule.names:
+            if name.text in rule.names:
                 return rule.enable
-        elif fnmatchcase(name.text, rule.pattern):
+        elif name_matches(name.text, rule.pattern):
             return rule.enable
     return True

@@ -7,7 +7,6 @@ systemd.exec(5), crontab(5).
 import re
 import shlex
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.errors import ValidatorError
@@ -18,6 +17,7 @@ from diskimage_validator.facts.formats.shell import MAX_ASSIGNMENTS, assignments
 from diskimage_validator.facts.formats.systemd_conf import ROOTS, parse_systemd_conf
 from diskimage_validator.facts.sources.found import Found
 from diskimage_validator.facts.sources.systemd import read_settings
+from diskimage_validator.globs import name_matches
 
 FILES: Final = (
     "/etc/environment",
@@ -140,7 +140,7 @@ def _named(found: Found, pattern: str) -> list[str]:
     folder, _, name = pattern.rpartition("/")
     if not re.search(r"[*?\[]", name):
         return [pattern]
-    return [f"{folder}/{entry}" for entry in found.names(KIND, folder) if fnmatchcase(entry, name)]
+    return [f"{folder}/{entry}" for entry in found.names(KIND, folder) if name_matches(entry, name)]
 
 
 def _units(found: Found) -> Iterator[tuple[str, str]]:

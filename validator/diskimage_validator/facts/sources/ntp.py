@@ -1,11 +1,11 @@
 """Time servers: chrony.conf(5), ntp.conf(5) and timesyncd.conf(5), the last with what is compiled into it."""
 
-from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.facts.formats.systemd_conf import list_of
 from diskimage_validator.facts.sources.found import Found
 from diskimage_validator.facts.sources.systemd import compiled_in, read_settings, starts
+from diskimage_validator.globs import name_matches
 
 KIND: Final = "ntp"
 CHRONY: Final = ("/etc/chrony.conf", "/etc/chrony/chrony.conf")
@@ -46,7 +46,7 @@ def _chrony(found: Found, path: str, depth: int) -> None:
 
 def _glob(found: Found, pattern: str) -> list[str]:
     folder, _, name = pattern.rpartition("/")
-    return [f"{folder}/{entry}" for entry in found.names(KIND, folder or "/") if fnmatchcase(entry, name)]
+    return [f"{folder}/{entry}" for entry in found.names(KIND, folder or "/") if name_matches(entry, name)]
 
 
 def _ntp(found: Found, path: str, depth: int) -> None:
