@@ -1,7 +1,7 @@
 """The volumes of a disk, as libguestfs knows them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ def list_volumes(handle: Any, types: dict[str, str]) -> tuple[Volume, ...]:
         raise TargetError(f"{len(mountables)} file systems and subvolumes, more than the {MAX_VOLUMES} that are read")
     by_device: dict[str, list[str]] = {}
     for mountable in mountables:
-        by_device.setdefault(str(handle.mountable_device(mountable)), []).append(mountable)
+        by_device.setdefault(_device(mountable, types), []).append(mountable)
     partitions = frozenset(handle.list_partitions())
     found: list[Volume] = []
     for device, names in by_device.items():
@@ -42,6 +42,16 @@ def list_volumes(handle: Any, types: dict[str, str]) -> tuple[Volume, ...]:
         )
         found += _subvolumes(handle, whole, names) if whole.type == "btrfs" else [whole]
     return tuple(found)
+
+
+def _device(mountable: str, types: Iterable[str]) -> str:
+    """Return the block device of ``mountable`` by the name that ``types`` has for it.
+
+    libguestfs' own ``mountable_device`` gives the appliance's name, which is another one where the kernel of the
+    appliance found its disks in another order.
+    """
+    owners = (device for device in types if mountable.startswith(f"btrfsvol:{device}/"))
+    return max(owners, key=len, default=mountable)
 
 
 def _subvolumes(handle: Any, whole: Volume, mountables: list[str]) -> Iterator[Volume]:
