@@ -227,6 +227,13 @@ def test_a_file_that_is_included_again_and_again(tree: dict[str, Entry]) -> None
         read_sudo(MemoryEngine(tree))
 
 
+def test_backslashes_in_what_is_no_include(tree: dict[str, Entry]) -> None:
+    tree["/etc/sudoers.d/a"] = File(b"@include " + b"\xff" * 60 + b" x\n@include " + b"\\" * 60 + b" x\n")
+    found = read_sudo(MemoryEngine(tree))
+    assert found
+    assert [problem.line for problem in found.problems] == [1, 2]
+
+
 def test_a_quote_without_an_end_needs_no_quadratic_time(tree: dict[str, Entry]) -> None:
     tree["/etc/sudoers.d/a"] = File(b'"' + b" a" * 300_000 + b"=/x\n")
     begin = time.monotonic()

@@ -33,8 +33,9 @@ MAX_FILES: Final = 1_000
 MAX_RULES: Final = 20_000
 MAX_DEPTH: Final = 128
 """sudo's own limit for includes."""
-_INCLUDE: Final = re.compile(r'[@#](include|includedir)\s+(?:"([^"]+)"|((?:\\.|\S)+))\s*')
-_DEFAULTS: Final = re.compile(r"Defaults(?:([@:!>])\s*((?:\"[^\"]*\"|\\.|[^\s,]|,\s*)+))?(?:\s+(.*))?")
+# Possessive, because a backslash fits two ways: trying all of them for what is no include would never end.
+_INCLUDE: Final = re.compile(r'[@#](include|includedir)\s+(?:"([^"]+)"|((?:\\.|\S)++))\s*')
+_DEFAULTS: Final = re.compile(r"Defaults(?:([@:!>])\s*((?:\"[^\"]*\"|\\.|[^\s,]|,\s*)++))?(?:\s+(.*))?")
 
 
 @dataclass(frozen=True)
