@@ -18,12 +18,7 @@ KEYS = "/home/zuul/.ssh/authorized_keys"
 OFFER = "SHA256:*"
 
 RULES: dict[str, Any] = {
-    "services": {
-        "enabled": ["systemd-networkd.service", "dbus.service"],
-        "disabled": ["debug-shell.service", "rsync.service"],
-        "masked": ["rc.service"],
-        "absent": ["telnet.socket"],
-    },
+    "services": {"disabled": ["debug-shell.service", "rsync.service"], "absent": ["telnet.socket"]},
     "access": {
         "accounts": {
             "required": [{"name": "zuul", "uid": 1000, "groups": ["zuul"], "shell": "/bin/bash", "home": "/home/zuul"}],
@@ -31,6 +26,9 @@ RULES: dict[str, Any] = {
         },
         "sshd": {"StrictModes": "yes"},
     },
+}
+RULES_DEB: dict[str, Any] = {
+    "services": {"enabled": ["systemd-networkd.service", "dbus.service"], "masked": ["rc.service"]}
 }
 
 
@@ -78,6 +76,12 @@ def renamed_rule(draft: Draft) -> None:
     draft.write(f"{SUDO}.conf", text, mode=0o440)
 
 
+def group_writable(draft: Draft) -> None:
+    """Let a group that is not root's write the file with the rule, as a careless ``chmod`` does."""
+    draft.chmod(SUDO, 0o660)
+    draft.chown(SUDO, 0, 1000)
+
+
 def without_initrd(draft: Draft) -> None:
     for kernel in read_boot(draft).kernels:
         draft.remove(kernel.initrd or "")
@@ -102,8 +106,34 @@ def weak_key(draft: Draft) -> None:
     draft.append(KEYS, f"ssh-rsa {base64.b64encode(blob).decode()} old\n")
 
 
+BOTH = {
+    "telnet",
+    "fstab-waits",
+    "second-root",
+    "default-user",
+    "uid-twice",
+    "other-shell",
+    "damaged-passwd",
+    "password-again",
+    "sudo-group-without-password",
+    "sudoers-damaged",
+    "root-login",
+    "earlier-drop-in",
+    "match-block",
+    "sshd-keyword",
+    "lax-modes",
+    "key-of-root",
+    "weak-key",
+    "key-that-nobody-knows",
+    "home-writable",
+    "keys-of-another-owner",
+    "damaged-key",
+}
+"""What can be broken in the same way in an RPM tree."""
+
+
 def defect(name: str, change: Callable[[Draft], None], *expected: tuple[str, str], **rules: Any) -> Mutation:
-    return Mutation(f"system-{name}", "deb", change, frozenset(expected), rules)
+    return Mutation(f"system-{name}", "both" if name in BOTH else "deb", change, frozenset(expected), rules)
 
 
 SSH = ("services-enabled", "ssh.service*")
@@ -177,9 +207,9 @@ MUTATIONS: list[Mutation] = [
     defect("other-shell", in_file("/etc/passwd", "/home/zuul:/bin/bash", "/home/zuul:/bin/sh"), ("accounts", "zuul")),
     defect("damaged-passwd", appended("/etc/passwd", "broken\n"), ("accounts", "/etc/passwd")),
     defect("rule-passed-over", renamed_rule, ZUUL),
-    defect("rule-refused", lambda draft: draft.chmod(SUDO, 0o666), ("sudo", SUDO), ZUUL),
+    defect("rule-refused", group_writable, ("sudo", SUDO), ZUUL),
     defect("rule-of-another-owner", lambda draft: draft.chown(SUDO, 1000, 1000), ("sudo", SUDO), ZUUL),
-    defect("password-again", written("/etc/sudoers.d/99-late", "zuul ALL=(ALL) ALL\n"), ZUUL),
+    defect("password-again", written("/etc/sudoers.d/zz-late", "zuul ALL=(ALL) ALL\n"), ZUUL),
     defect(
         "sudo-group-without-password",
         written("/etc/sudoers.d/50-x", "%sudo ALL=(ALL) NOPASSWD: ALL\n"),
@@ -222,7 +252,7 @@ MUTATIONS: list[Mutation] = [
         ("authorized-keys", f"zuul {OFFER}"),
         access={"authorized_keys": {"fingerprints": []}},
     ),
-    defect("home-writable", lambda draft: draft.chmod("/home/zuul", 0o777), ("authorized-keys", KEYS)),
+    defect("home-writable", lambda draft: draft.chmod("/home/zuul", 0o775), ("authorized-keys", KEYS)),
     defect("keys-of-another-owner", lambda draft: draft.chown(KEYS, 1001, 1001), ("authorized-keys", KEYS)),
     defect("damaged-key", appended(KEYS, "ssh-ed25519 AAAA\n"), ("authorized-keys", KEYS)),
 ]

@@ -174,7 +174,7 @@ class Draft(Engine):
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
         changed = (*self._upper, *self._removed)
-        if self._hidden(path) or any(posixpath.dirname(name) == path for name in changed):
+        if path in self._upper or self._hidden(path) or any(posixpath.dirname(name) == path for name in changed):
             return super()._scan(path)
         return self.base._scan(path)
 

@@ -1,9 +1,21 @@
 """What all unit tests share."""
 
+import os
+
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import images
 from tests.support.memory_engine import Entry
+
+# A busy machine is no bug. CI tries the same inputs in every run: new ones are for those who can mend what they find.
+settings.register_profile(
+    "project",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("project")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -299,3 +299,12 @@ def test_any_content_ends_in_settings_or_trouble(files: list[tuple[str, list[str
     for setting, trouble in itertools.zip_longest(found.settings, found.troubles):
         assert setting is None or setting.path in tree
         assert trouble is None or trouble.path in tree
+
+
+def test_a_password_in_a_section_of_git_is_not_kept(tree: dict[str, Entry]) -> None:
+    tree["/etc/gitconfig"] = '[http "https://user:s3cret@git.internal"]\nsslVerify = false\n'
+    with MemoryEngine(tree) as engine:
+        found = collect(engine, only={"ca_settings"})
+    text = str(dump(found)["ca_settings"])
+    assert "git.internal" in text
+    assert "s3cret" not in text

@@ -17,6 +17,7 @@ from diskimage_validator.facts.sources.npm import BUILT_IN
 from diskimage_validator.facts.sources.npm import SYSTEM as NPM_SYSTEM
 from diskimage_validator.facts.sources.pip import SYSTEM as PIP_SYSTEM
 from diskimage_validator.facts.sources.pip import USER as PIP_USER
+from diskimage_validator.facts.sources.urls import locate
 from diskimage_validator.policy_lines import DocumentError, parse_document
 
 CURL: Final = (".curlrc", ".config/curlrc")
@@ -41,9 +42,10 @@ def read_tools(noted: Noted) -> None:
 def _git(noted: Noted) -> None:
     """git-config(1), ``http.*`` and ``http.<url>.*``."""
     for path, home, setting in git_settings(noted.found):
-        if setting.section.partition(".")[0] != "http":
+        section, dot, url = setting.section.partition(".")
+        if section != "http":
             continue
-        name = f"{setting.section}.{setting.key}"
+        name = f"{section}{dot}{locate(url).shown if url else ''}.{setting.key}"  # the URL may have a password
         if setting.key == "sslverify" and setting.value.lower() in _GIT_FALSE:
             noted.off("git", name, path, setting.line, _ANY)
         elif setting.key in ("sslcainfo", "sslcapath", "proxysslcainfo") and setting.value:
