@@ -61,7 +61,7 @@ def _kernel_name(handle: Any, device: str) -> str:
     sdb then, for the kernel as for ``mountable_device``.
     """
     name = str(handle.mountable_device(device))
-    if handle.is_lv(name):
+    if name.count("/") > 2 and handle.is_lv(name):  # /dev/VG/LV; a name of the appliance's is nothing to ask it with
         uuid = handle.lvuuid(name).replace("-", "")
         minors = (one["lv_kernel_minor"] for one in handle.lvs_full() if one["lv_uuid"].replace("-", "") == uuid)
         name = f"dm-{next(minors, '')}"
