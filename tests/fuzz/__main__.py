@@ -1,9 +1,9 @@
 """Search for inputs that break a parser: ``python -m tests.fuzz [--seconds N] [NAME...]``; without names, all of them.
 
 Each target runs in a process of its own, because libFuzzer never returns. It begins with the corpus. An input that
-breaks the parser, or for which it takes longer than ten seconds, is left in the current folder, with the traceback
-above it. With ``--long`` every input is prolonged to 200 KiB by repetition, which finds time that grows too fast.
-What reached new code is kept in the corpus if ``--keep`` is given.
+breaks the parser, or for which it takes longer than ten seconds, is left in ``build/fuzz``, and the traceback printed.
+With ``--long`` every input is prolonged to 200 KiB by repetition, which finds time that grows too fast. What reached
+new code is kept in the corpus if ``--keep`` is given.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from tests.fuzz.selection import select
 INSTRUMENTED = ["diskimage_validator", "configparser", "debian", "elftools", "tomllib", "yaml"]
 """Packages whose branches count as new code: ours, and those in Python that get the bytes from us."""
 TIMEOUT = 10
+BROKEN = Path("build/fuzz")
 _WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_.:-]{2,30}|[^\sA-Za-z0-9]{2,6}")
 
 
@@ -70,7 +71,14 @@ def run(name: str, seconds: int, *, keep: bool, long: bool) -> int:
             (found / f"seed-{number}").write_bytes(data)
         words.write_text(dictionary(beginnings))
         limit = 256 if long else target.limit
-        options = [f"-max_len={limit}", f"-timeout={TIMEOUT}", "-rss_limit_mb=2048", f"-dict={words}"]
+        BROKEN.mkdir(parents=True, exist_ok=True)
+        options = [
+            f"-artifact_prefix={BROKEN}/{name}-",
+            f"-max_len={limit}",
+            f"-timeout={TIMEOUT}",
+            "-rss_limit_mb=2048",
+            f"-dict={words}",
+        ]
         status = subprocess.run([*this, *options, f"-max_total_time={seconds}", found], check=False).returncode
         if keep and status == 0 and not long:
             names = sorted(found.iterdir(), key=lambda path: path.stat().st_size)

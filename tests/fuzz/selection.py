@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 MAX_FILES: Final = 24
-MAX_BYTES: Final = 24 * 1024
+MAX_BYTES: Final = 16 * 1024
 """Of all inputs of one target, the seeds that people wrote apart."""
 SEED: Final = "seed*"
 

@@ -8,7 +8,7 @@ import pytest
 from bindep.depends import Depends
 
 ROOT = Path(__file__).parents[2]
-PROFILES = ("image", "proof", "test", "doc", "kernel")
+PROFILES = ("image", "proof", "test", "doc", "fuzz", "kernel")
 
 
 def ask_run(profile: str, family: str) -> set[str]:
@@ -72,3 +72,10 @@ def test_without_a_command_it_says_how_to_use_it() -> None:
     assert done.returncode == 2
     assert "./run image" in done.stderr
     assert "./run test" in done.stderr
+    assert "./run fuzz" in done.stderr
+
+
+def test_fuzzing_wants_a_number_of_seconds() -> None:
+    done = subprocess.run([str(ROOT / "run"), "fuzz", "policy"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: 'policy' is no number of seconds\n")

@@ -132,6 +132,8 @@ def test_fstab() -> None:
 def test_too_much_is_refused() -> None:
     with pytest.raises(FactError, match="more than"):
         parse_grub(b"menuentry x {\n}\n" * 2_000, "p", {})
+    with pytest.raises(FactError, match="variables stand for more than"):
+        parse_grub(b"set a=xx\n" + b"set a=$a$a\n" * 40, "p", {})
     with pytest.raises(FactError, match="deep"):
         parse_grub(b"if a; then {\n" * 2_000, "p", {})
     with pytest.raises(FactError, match="more than"):

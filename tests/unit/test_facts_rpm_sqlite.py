@@ -110,3 +110,13 @@ def test_a_page_that_nobody_owns_is_damage_and_not_a_smaller_list() -> None:
     struct.pack_into(">H", damaged, at + 3, cells - 1)
     with pytest.raises(FactError, match="SQLite finds it damaged"):
         read(tree(SQLITE_PATH, bytes(damaged)))
+
+
+def test_a_schema_that_is_no_text_is_an_error(connection: tuple[sqlite3.Connection, Path]) -> None:
+    opened, path = connection
+    opened.execute("INSERT INTO Packages (blob) VALUES (?)", (SMALL[0],))
+    opened.execute("PRAGMA writable_schema = ON")
+    opened.execute("UPDATE sqlite_master SET sql = CAST(sql AS BLOB)")
+    opened.commit()
+    with pytest.raises(FactError, match="no table of packages as RPM makes it"):
+        read(with_log(path))

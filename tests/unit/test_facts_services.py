@@ -159,6 +159,17 @@ def test_values_are_bounded() -> None:
         UnitText().read(b"[Install]\nWantedBy=" + b"a " * 20_000, "p")
 
 
+def test_preset_rules_are_bounded(tree: dict[str, Entry]) -> None:
+    tree["/etc/systemd/system-preset/a.preset"] = "enable x\n" * 5_001
+    with pytest.raises(FactError, match="more than 5000 rules"):
+        services(tree)
+
+
+def test_a_pattern_that_is_too_long_matches_nothing(tree: dict[str, Entry]) -> None:
+    tree["/etc/systemd/system-preset/a.preset"] = f"disable {'[' * 100_000}\ndisable {'*' * 2_000}\nenable *\n"
+    assert services(tree).units["rsync.service"].preset
+
+
 @given(st.binary())
 def test_any_unit_text_is_read_or_refused(data: bytes) -> None:
     try:

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,37 @@ def test_keys_that_cannot_be_read_are_told(tree: dict[str, Entry]) -> None:
     assert "Input/output error" in ssh(tree).key_files[0].unreadable
 
 
+def test_match_all_overrides(tree: dict[str, Entry]) -> None:
+    tree["/etc/ssh/sshd_config"] = (
+        "PasswordAuthentication no\nAcceptEnv A\nUsePAM yes\nMatch all\n"
+        "PasswordAuthentication yes\nPasswordAuthentication no\nAcceptEnv B\nUsePAM no\n"
+    )
+    found = ssh(tree)
+    assert [found.value(key) for key in ("PasswordAuthentication", "AcceptEnv", "UsePAM")] == ["yes", "B", "yes"]
+
+
+def test_no_file_makes_more_work_than_it_is_worth(tree: dict[str, Entry]) -> None:
+    lines = ('AcceptEnv "' + "\\" * 60_000, "Include " + "[a" * 60_000, "AuthorizedKeysFile " + "%h" * 60_000, "")
+    tree["/etc/ssh/sshd_config.d/a.conf"] = "\n".join(lines)
+    begin = time.monotonic()
+    assert "a quote is not closed" in [problem.reason for problem in ssh(tree).problems]
+    assert time.monotonic() - begin < 5
+
+
+def test_a_file_that_is_included_again_and_again(tree: dict[str, Entry]) -> None:
+    tree["/etc/ssh/big"] = "# \n" * 300_000
+    tree["/etc/ssh/sshd_config.d/a.conf"] = "Include big\n" * 5
+    with pytest.raises(FactError, match="more than 4194304 bytes"):
+        ssh(tree)
+
+
+def test_keys_that_many_users_share(tree: dict[str, Entry]) -> None:
+    tree["/etc/keys"] = "#\n" * 400_000
+    tree["/etc/ssh/sshd_config.d/a.conf"] = f"AuthorizedKeysFile {'/etc/keys ' * 6}\n"
+    with pytest.raises(FactError, match="more than 4194304 bytes"):
+        ssh(tree)
+
+
 def test_too_many_included_files(tree: dict[str, Entry]) -> None:
     tree.update({f"/etc/ssh/sshd_config.d/{number}.conf": "" for number in range(2_000)})
     with pytest.raises(FactError, match="more than"):
@@ -188,7 +220,7 @@ def ours(path: Path) -> dict[str, str] | None:
         reader.file(str(path), "", 0)
     if reader.problems:
         return None
-    return {**DEFAULTS, **{keyword: setting.value for keyword, setting in reader.settings.items()}}
+    return {**DEFAULTS, **{keyword: setting.value for keyword, setting in reader.effective.items()}}
 
 
 LINES = (

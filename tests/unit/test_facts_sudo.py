@@ -1,6 +1,7 @@
 import json
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,29 @@ def test_what_cannot_be_read_is_told(tree: dict[str, Entry]) -> None:
 
 def test_no_sudo() -> None:
     assert read_sudo(MemoryEngine({"/etc/passwd": ""})) is None
+
+
+def test_a_file_that_is_included_again_and_again(tree: dict[str, Entry]) -> None:
+    tree["/etc/big"] = File(b"# \n" * 300_000)
+    tree["/etc/sudoers.d/a"] = File(b"@include /etc/big\n" * 5)
+    with pytest.raises(FactError, match="more than 4194304 bytes"):
+        read_sudo(MemoryEngine(tree))
+
+
+def test_backslashes_in_what_is_no_include(tree: dict[str, Entry]) -> None:
+    tree["/etc/sudoers.d/a"] = File(b"@include " + b"\xff" * 60 + b" x\n@include " + b"\\" * 60 + b" x\n")
+    found = read_sudo(MemoryEngine(tree))
+    assert found
+    assert [problem.line for problem in found.problems] == [1, 2]
+
+
+def test_a_quote_without_an_end_needs_no_quadratic_time(tree: dict[str, Entry]) -> None:
+    tree["/etc/sudoers.d/a"] = File(b'"' + b" a" * 300_000 + b"=/x\n")
+    begin = time.monotonic()
+    found = read_sudo(MemoryEngine(tree))
+    assert found
+    assert [problem.path for problem in found.problems] == ["/etc/sudoers.d/a"]
+    assert time.monotonic() - begin < 5
 
 
 def test_too_many_files(tree: dict[str, Entry]) -> None:

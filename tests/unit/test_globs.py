@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diskimage_validator.globs import fixed_folder, is_plain, matches
+from diskimage_validator.globs import fixed_folder, is_plain, matches, name_matches
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,9 @@ def test_a_plain_path_covers_itself(path: str) -> None:
 def test_no_pattern_breaks_it(pattern: str, path: str) -> None:
     matches(path, [pattern])
     fixed_folder(pattern)
+
+
+def test_a_name_matches_no_pattern_that_is_too_long() -> None:
+    assert name_matches("ssh.service", "ssh.*")
+    assert not name_matches("ssh.service", "cron.*")
+    assert not name_matches("x", "*" * 2_000)

@@ -20,8 +20,18 @@ def test_the_image_satisfies_its_own_policy(tree: dict[str, Entry]) -> None:
     assert policy.name == "ours"
     assert [str(relation) for relation in policy.rules.packages.required] == ["docker-ce", "jq", "podman", "skopeo"]
     assert [ca.sha256 for ca in policy.trusted] == [pki.sha256(pki.certificate("Internal CA"))]
+    assert policy.rules.hygiene.history
+    assert policy.rules.packages.states is not None
     report = run_checks(policy, facts, now=pki.NOW)
     assert report.exit_status() == 0, report.as_dict()
+
+
+def test_what_the_image_does_not_satisfy_is_not_asked(tree: dict[str, Entry]) -> None:
+    tree["/root/.bash_history"] = "curl http://user:secret@example.org\n"
+    tree[images.STATUS] = images.status(images.PACKAGES) + "\n" + images.stanza("old", status="hold ok installed")
+    policy = parse_policy(policy_from(facts_of(tree, disk=images.disk()), "ours"), "ours", Path())
+    assert not policy.rules.hygiene.history
+    assert policy.rules.packages.states is None
 
 
 def test_another_image_does_not(tree: dict[str, Entry]) -> None:

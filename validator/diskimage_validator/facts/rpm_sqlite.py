@@ -61,7 +61,7 @@ def _check_size(path: Path) -> None:
 
 def _read(connection: sqlite3.Connection) -> Iterator[bytes]:
     known = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'Packages'").fetchall()
-    if [(kind, re.sub(r"[\s'\"]", "", sql or "").lower()) for kind, sql in known] != [("table", TABLE)]:
+    if [(kind, re.sub(r"[\s'\"]", "", str(sql)).lower()) for kind, sql in known] != [("table", TABLE)]:
         raise FactError("it has no table of packages as RPM makes it")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":

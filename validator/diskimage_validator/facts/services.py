@@ -14,6 +14,7 @@ populate /etc with preset unit settings"), as seen with systemd 252.
 import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -31,6 +32,8 @@ PRESET_FOLDERS: Final = tuple(
 )
 MAX_UNITS: Final = 20_000
 MAX_PRESETS: Final = 1_000
+MAX_RULES: Final = 5_000
+"""Rules in preset files, each of which is held against every unit. A distribution has some hundred."""
 READ_LIMIT: Final = 1024 * 1024
 _STARTS: Final = ("Wants", "Requires", "BindsTo", "Upholds")
 _TRIGGERS: Final = ("socket", "timer", "path")
@@ -97,7 +100,9 @@ def read_services(engine: Engine) -> Services | None:
     folders = read_unit_path(engine)
     if not any(folder.entries for folder in folders):
         return None
-    finder, presets = UnitFinder(engine, folders), tuple(_presets(engine))
+    finder, presets = UnitFinder(engine, folders), tuple(islice(_presets(engine), MAX_RULES + 1))
+    if len(presets) > MAX_RULES:
+        raise FactError(f"more than {MAX_RULES} rules in preset files")
     reader = _Reader(finder, folders, presets)
     units = {name.text: reader.read(name) for name in _names(folders)}
     default = reader.followed(DEFAULT)

@@ -1,30 +1,35 @@
 """What sshd would do: its settings after all includes, and whose keys it accepts: sshd_config(5), sshd(8).
 
 Of several values of a keyword the first one counts. A Match block holds to the end of its file; what it sets is kept
-apart with its condition, but for ``Match all``, which is always true.
+apart with its condition, but for ``Match all``, which is always true: as any block that matches, it overrides what is
+set outside.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.base import PATH_MAX, Engine
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.accounts import Accounts, User
 from diskimage_validator.facts.authorized_keys import AuthorizedKey, BadKeyLine, parse_authorized_keys
 from diskimage_validator.facts.base import FactError
-from diskimage_validator.facts.sshd_text import DEFAULTS, DEPRECATED, LISTS, BadLineError, fault, parse_line
+from diskimage_validator.facts.sshd_text import DEFAULTS, DEPRECATED, IN_MATCH, LISTS, BadLineError, fault, parse_line
 from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import clean_path, decode
 
 PATHS: Final = ("/etc/ssh/sshd_config", "/usr/etc/ssh/sshd_config")
 INCLUDES_BELOW: Final = "/etc/ssh"
 READ_LIMIT: Final = 1024 * 1024
+MAX_BYTES: Final = 4 * READ_LIMIT
+"""Of all files; one that is included twice counts twice."""
 MAX_DEPTH: Final = 16
 """sshd's own limit for includes."""
 MAX_FILES: Final = 1_000
 MAX_KEY_FILES: Final = 10_000
+_TOKEN: Final = re.compile("%[%huU]")
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,11 @@ def read_ssh(engine: Engine, accounts: Accounts) -> Ssh | None:
         return None
     reader = SshdReader(engine)
     reader.file(path, "", 0)
-    patterns = reader.settings.get("authorizedkeysfile")
-    strict = reader.settings.get("strictmodes")
+    patterns = reader.effective.get("authorizedkeysfile")
+    strict = reader.effective.get("strictmodes")
     return Ssh(
         path,
-        reader.settings,
+        reader.effective,
         tuple(reader.conditional),
         tuple(reader.problems),
         tuple(reader.unreadable),
@@ -116,20 +121,30 @@ class SshdReader:
     problems: list[SshProblem] = field(default_factory=list)
     unreadable: list[SshProblem] = field(default_factory=list)
     files: int = 0
+    left: int = MAX_BYTES
+    overriding: dict[str, Setting] = field(default_factory=dict)
 
-    def file(self, path: str, match: str, depth: int) -> None:
-        """Read one file; ``match`` is the condition under which it is included."""
+    @property
+    def effective(self) -> dict[str, Setting]:
+        """The settings that hold without any condition."""
+        return {**self.settings, **self.overriding}
+
+    def file(self, path: str, match: str, depth: int, *, always: bool = False) -> None:
+        """Read one file; ``match`` is the condition under which it is included, ``always``: within ``Match all``."""
         self.files += 1
         if self.files > MAX_FILES:
             raise FactError(f"sshd's configuration has more than {MAX_FILES} files")
         name = clean_path(path)
         try:
-            lines = decode(self.engine.read(path, limit=READ_LIMIT)).split("\n")
+            data = self.engine.read(path, limit=READ_LIMIT)
         except ValidatorError as error:
             self.unreadable.append(SshProblem(name, 0, clean_path(error.message)))
             return
+        self.left -= len(data)
+        if self.left < 0:
+            raise FactError(f"sshd's configuration has more than {MAX_BYTES} bytes")
         outer = match
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(decode(data).split("\n"), 1):
             try:
                 parsed = parse_line(line)
                 if parsed is None:
@@ -139,29 +154,34 @@ class SshdReader:
                     raise BadLineError(reason)
                 if keyword == "match":
                     match = _condition(outer, arguments)
+                    always = not match
                 elif keyword == "include":
-                    self._include(arguments, match, depth)
+                    self._include(arguments, match, depth, always=always)
                 elif keyword not in DEPRECATED:
-                    self._set(Setting(keyword, " ".join(arguments), name, number, match))
+                    self._set(Setting(keyword, " ".join(arguments), name, number, match), always=always)
             except BadLineError as error:
                 self.problems.append(SshProblem(name, number, str(error)))
 
-    def _set(self, setting: Setting) -> None:
-        before = self.settings.get(setting.keyword)
+    def _set(self, setting: Setting, *, always: bool) -> None:
         if setting.match:
             self.conditional.append(setting)
-        elif before is None:
-            self.settings[setting.keyword] = setting
-        elif setting.keyword in LISTS:
-            both = f"{before.value} {setting.value}"
-            self.settings[setting.keyword] = Setting(setting.keyword, both, before.path, before.line)
+            return
+        _add(self.settings, setting)
+        if always and setting.keyword in IN_MATCH:
+            _add(self.overriding, setting)
 
-    def _include(self, patterns: list[str], match: str, depth: int) -> None:
+    def _include(self, patterns: list[str], match: str, depth: int, *, always: bool) -> None:
         if depth >= MAX_DEPTH:
             raise BadLineError("too many levels of includes")
         for pattern in patterns:
             for path in _glob(self.engine, posixpath.join(INCLUDES_BELOW, pattern)):
-                self.file(path, match, depth + 1)
+                self.file(path, match, depth + 1, always=always)
+
+
+def _add(settings: dict[str, Setting], setting: Setting) -> None:
+    before = settings.setdefault(setting.keyword, setting)
+    if before is not setting and setting.keyword in LISTS:
+        settings[setting.keyword] = replace(before, value=f"{before.value} {setting.value}")
 
 
 def _condition(outer: str, arguments: list[str]) -> str:
@@ -190,7 +210,7 @@ def _glob(engine: Engine, pattern: str) -> list[str]:
 
 def _key_files(engine: Engine, accounts: Accounts, patterns: list[str], *, strict: bool) -> Iterator[KeyFile]:
     """Yield the files that are there. A user's home that is not there has none."""
-    seen = 0
+    seen, left = 0, MAX_BYTES
     for user in accounts.users:
         for pattern in patterns if patterns != ["none"] else ():
             path = posixpath.join(user.home or "/", _expand(pattern, user))
@@ -198,21 +218,22 @@ def _key_files(engine: Engine, accounts: Accounts, patterns: list[str], *, stric
             if seen > MAX_KEY_FILES:
                 raise FactError(f"more than {MAX_KEY_FILES} places for authorized keys")
             try:
-                if engine.stat(path) is not None:
+                entry = engine.stat(path)
+                left -= min(entry.size, READ_LIMIT) if entry else 0
+                if entry and left >= 0:
                     yield _key_file(engine, user, path, strict=strict)
             except ValidatorError as error:
                 yield KeyFile(user.name, clean_path(path), (), (), unreadable=clean_path(error.message))
+            if left < 0:
+                raise FactError(f"authorized keys have more than {MAX_BYTES} bytes")
 
 
 def _expand(pattern: str, user: User) -> str:
-    """Fill in the tokens of AuthorizedKeysFile: sshd_config(5), "TOKENS"."""
+    """Fill in the tokens of AuthorizedKeysFile: sshd_config(5), "TOKENS". Too many of them lead to no file anyway."""
     values = {"%%": "%", "%h": user.home, "%u": user.name, "%U": str(user.uid)}
-    text, position = "", 0
-    while position < len(pattern):
-        token = pattern[position : position + 2]
-        text += values.get(token, pattern[position])
-        position += 2 if token in values else 1
-    return text
+    if len(pattern) > PATH_MAX or pattern.count("%") * (len(user.home) + len(user.name)) > 2 * PATH_MAX:
+        return pattern
+    return _TOKEN.sub(lambda token: values[token[0]], pattern)
 
 
 def _key_file(engine: Engine, user: User, path: str, *, strict: bool) -> KeyFile:

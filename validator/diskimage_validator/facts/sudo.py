@@ -27,12 +27,15 @@ from diskimage_validator.printable import clean_path, decode
 
 PATHS: Final = ("/etc/sudoers", "/usr/etc/sudoers")
 READ_LIMIT: Final = 1024 * 1024
+MAX_BYTES: Final = 4 * READ_LIMIT
+"""Of all files; one that is included twice counts twice."""
 MAX_FILES: Final = 1_000
 MAX_RULES: Final = 20_000
 MAX_DEPTH: Final = 128
 """sudo's own limit for includes."""
-_INCLUDE: Final = re.compile(r'[@#](include|includedir)\s+(?:"([^"]+)"|((?:\\.|\S)+))\s*')
-_DEFAULTS: Final = re.compile(r"Defaults(?:([@:!>])\s*((?:\"[^\"]*\"|\\.|[^\s,]|,\s*)+))?(?:\s+(.*))?")
+# Possessive, because a backslash fits two ways: trying all of them for what is no include would never end.
+_INCLUDE: Final = re.compile(r'[@#](include|includedir)\s+(?:"([^"]+)"|((?:\\.|\S)++))\s*')
+_DEFAULTS: Final = re.compile(r"Defaults(?:([@:!>])\s*((?:\"[^\"]*\"|\\.|[^\s,]|,\s*)++))?(?:\s+(.*))?")
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ class _Reader:
     ignored: list[str] = field(default_factory=list)
     problems: list[SudoProblem] = field(default_factory=list)
     unreadable: list[SudoProblem] = field(default_factory=list)
+    left: int = MAX_BYTES
 
     def file(self, path: str, source: SudoProblem, depth: int) -> None:
         """Read one file. ``source`` is the line that asked for it."""
@@ -142,6 +146,9 @@ class _Reader:
         except ValidatorError as error:
             self.unreadable.append(SudoProblem(clean_path(path), 0, clean_path(error.message)))
             return
+        self.left -= len(data)
+        if self.left < 0:
+            raise FactError(f"sudo's configuration has more than {MAX_BYTES} bytes")
         name, refused = clean_path(path), refusal(entry)
         self.files.append(SudoersFile(name, entry.mode & 0o7777, entry.uid, entry.gid, refused))
         for line in logical_lines(decode(data)) if not refused else ():

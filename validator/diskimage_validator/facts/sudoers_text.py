@@ -18,7 +18,7 @@ TAGS: Final = (
 )
 OPTIONS: Final = "ROLE|TYPE|APPARMOR_PROFILE|PRIVS|LIMITPRIVS|NOTBEFORE|NOTAFTER|TIMEOUT|CWD|CHROOT"
 _TAG: Final = re.compile(rf"({TAGS})\s*:\s*")
-_OPTION: Final = re.compile(rf"({OPTIONS})\s*=\s*(\"[^\"]*\"|(?:\\.|[^\s,:])+)\s*")
+_OPTION: Final = re.compile(rf"({OPTIONS})\s*=\s*(\"[^\"]*\"|(?:\\.|[^\s,:])++)\s*")
 _DIGEST: Final = re.compile(r"sha(?:224|256|384|512)\s*:\s*[0-9A-Za-z+/=]+\s*,?\s*")
 _RUNAS: Final = re.compile(r"\(([^()]*)\)\s*")
 _ITEM: Final = re.compile(r'(?:"[^"]*"|\\.|[^\\"])')
