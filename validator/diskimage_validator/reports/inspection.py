@@ -13,12 +13,11 @@ from diskimage_validator.engines.base import Filesystem
 from diskimage_validator.facts import Facts, Unreadable, dump
 from diskimage_validator.facts.packages import Packages
 from diskimage_validator.facts.trust_store import TrustStore
+from diskimage_validator.reports import overview
 from diskimage_validator.reports.lines import console_for, plain, print_line
+from diskimage_validator.reports.overview import Line
 from diskimage_validator.sizes import format_size
 from diskimage_validator.tooling import PACKAGES
-
-Line = str | tuple[str, str]
-"""A line of the report, or (name, value)."""
 
 MOST_KEYS: Final = 10
 """Signing keys of packages that are shown: a distribution has one or two."""
@@ -70,6 +69,9 @@ def _sections(facts: Facts) -> Iterator[tuple[str, list[Line]]]:
     yield "Packages", list(_packages(facts.packages))
     yield "Commands", list(_commands(facts))
     yield "Trusted CAs", list(_trust(facts.trust))
+    yield "Services", list(overview.services(facts))
+    yield "Who can log in", list(overview.people(facts))
+    yield "Hosts in configuration", list(overview.hosts(facts))
     if facts.notes:
         yield "Notes", list(facts.notes)
 
