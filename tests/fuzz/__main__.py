@@ -8,61 +8,51 @@ new code is kept in the corpus if ``--keep`` is given.
 
 import argparse
 import gc
+import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Final
+
+import atheris
 
 from tests.fuzz.selection import select
 
-INSTRUMENTED = ["diskimage_validator", "configparser", "debian", "elftools", "tomllib", "yaml"]
+if TYPE_CHECKING:
+    from tests.fuzz.target import Target
+
+INSTRUMENTED: Final = ("diskimage_validator", "configparser", "debian", "elftools", "tomllib", "yaml")
 """Packages whose branches count as new code: ours, and those in Python that get the bytes from us."""
-TIMEOUT = 10
-BROKEN = Path("build/fuzz")
-_WORD = re.compile(rb"[A-Za-z][A-Za-z0-9_.:-]{2,30}|[^\sA-Za-z0-9]{2,6}")
+TIMEOUT: Final = 10
+BROKEN: Final = Path("build/fuzz")
+_WORD: Final = re.compile(rb"[A-Za-z][A-Za-z0-9_.:-]{2,30}|[^\sA-Za-z0-9]{2,6}")
 
 
-def search(name: str, arguments: list[str], *, long: bool) -> None:
-    """Run libFuzzer on one target; never returns."""
-    import atheris  # noqa: PLC0415 - only here: it is no dependency of the tests
-
+def load() -> "dict[str, Target]":
+    """Import and instrument everything, which takes some seconds, and return the targets."""
     atheris.enabled_hooks.add("str")  # comparisons by startswith() and endswith() guide it as those by == do
     with atheris.instrument_imports(include=INSTRUMENTED):
-        from tests.fuzz.target import prolonged  # noqa: PLC0415 - under the eyes of atheris
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415
-
-    instrument_comprehensions(atheris.patch_code)
-    target = TARGETS[name]
-    atheris.Setup(
-        [sys.argv[0], *arguments],
-        (lambda data: target.feed(prolonged(data))) if long else target.feed,
-    )
-    atheris.Fuzz()
-
-
-def instrument_comprehensions(patch: Callable[..., CodeType]) -> None:
-    """Instrument what atheris leaves out in our functions: comprehensions and generator expressions."""
-
-    def patched(code: CodeType) -> CodeType:
-        if code.co_name.startswith("<") and code.co_name != "<lambda>":
-            code = patch(code, True, nested=True)
-        inner = (patched(part) if isinstance(part, CodeType) else part for part in code.co_consts)
-        return code.replace(co_consts=tuple(inner))
+        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - under the eyes of atheris
 
     for function in [thing for thing in gc.get_objects() if isinstance(thing, FunctionType)]:
         if function.__module__ and function.__module__.startswith("diskimage_validator."):
-            function.__code__ = patched(function.__code__)
+            function.__code__ = with_comprehensions(function.__code__)
+    return TARGETS
 
 
-def run(name: str, seconds: int, *, keep: bool, long: bool) -> int:
+def with_comprehensions(code: CodeType) -> CodeType:
+    """Return ``code`` with what atheris leaves out instrumented: comprehensions and generator expressions."""
+    if code.co_name.startswith("<") and code.co_name != "<lambda>":
+        code = atheris.patch_code(code, True, nested=True)
+    inner = (with_comprehensions(part) if isinstance(part, CodeType) else part for part in code.co_consts)
+    return code.replace(co_consts=tuple(inner))
+
+
+def run(target: "Target", seconds: int, *, keep: bool, long: bool) -> int:
     """Fuzz one target for that long and return the exit status of libFuzzer."""
-    from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - not in the process that instruments it
-
-    target = TARGETS[name]
-    this = [sys.executable, "-m", "tests.fuzz", "--inside", name, *(["--long"] if long else [])]
     with tempfile.TemporaryDirectory() as folder:
         found, words, report = Path(folder, "found"), Path(folder, "words"), Path(folder, "report")
         found.mkdir()
@@ -72,22 +62,37 @@ def run(name: str, seconds: int, *, keep: bool, long: bool) -> int:
         words.write_text(dictionary(beginnings))
         limit = 256 if long else target.limit
         BROKEN.mkdir(parents=True, exist_ok=True)
-        options = [
-            f"-artifact_prefix={BROKEN}/{name}-",
-            f"-max_len={limit}",
-            f"-timeout={TIMEOUT}",
-            "-rss_limit_mb=2048",
-            f"-dict={words}",
-        ]
-        status = subprocess.run([*this, *options, f"-max_total_time={seconds}", found], check=False).returncode
+        options = [f"-artifact_prefix={BROKEN}/{target.name}-", f"-max_len={limit}", f"-timeout={TIMEOUT}"]
+        options += ["-rss_limit_mb=2048", f"-dict={words}", f"-max_total_time={seconds}"]
+        feed = prolonging(target) if long else target.feed
+        status = in_child(feed, [*options, str(found)])
         if keep and status == 0 and not long:
             names = sorted(found.iterdir(), key=lambda path: path.stat().st_size)
             report.write_text("\n".join([str(len(names)), "0", *map(str, names), ""]))
             # The inner half of a merge: it only runs every input and notes what is new in it.
-            inner = [f"-max_len={limit}", "-merge_inner=1", f"-merge_control_file={report}"]
-            status = subprocess.run([*this, *inner], check=False).returncode
+            status = in_child(feed, [f"-max_len={limit}", "-merge_inner=1", f"-merge_control_file={report}"])
             select(report.read_text(), target.folder)
     return status
+
+
+def prolonging(target: "Target") -> Callable[[bytes], None]:
+    """Return what feeds ``target`` with prolonged inputs."""
+    from tests.fuzz.target import prolonged  # noqa: PLC0415 - it was imported under the eyes of atheris
+
+    return lambda data: target.feed(prolonged(data))
+
+
+def in_child(feed: Callable[[bytes], None], arguments: list[str]) -> int:
+    """Run libFuzzer in a child process and return its exit status."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        try:
+            atheris.Setup([sys.argv[0], *arguments], feed)
+            atheris.Fuzz()
+        finally:
+            os._exit(1)  # only the parent tidies up
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def dictionary(texts: list[bytes]) -> str:
@@ -105,21 +110,18 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep what reached new code in the corpus")
     parser.add_argument("--long", action="store_true", help="prolong every input by repetition")
     parser.add_argument("--list", action="store_true", help="print the names")
-    parser.add_argument("--inside", metavar="NAME", help=argparse.SUPPRESS)
-    options, rest = parser.parse_known_args()
-    if options.inside:
-        search(options.inside, [*rest, *options.names], long=options.long)
-    from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - not in the process that instruments it
-
+    options = parser.parse_args()
+    targets = load()
     if options.list:
-        sys.stdout.writelines(f"{name}\n" for name in TARGETS)
+        sys.stdout.writelines(f"{name}\n" for name in targets)
         return 0
-    unknown = set(options.names) - set(TARGETS)
-    if rest or unknown:
-        parser.error(f"no such option or target: {', '.join([*rest, *sorted(unknown)])}")
-    broken = [
-        name for name in options.names or TARGETS if run(name, options.seconds, keep=options.keep, long=options.long)
-    ]
+    if unknown := set(options.names) - set(targets):
+        parser.error(f"no such target: {', '.join(sorted(unknown))}")
+    broken = []
+    for name in options.names or targets:
+        status = run(targets[name], options.seconds, keep=options.keep, long=options.long)
+        sys.stdout.write(f"{name}: {'broken' if status else 'sound'}\n")
+        broken += [name] if status else []
     sys.stdout.writelines(f"broken: {name}\n" for name in broken)
     return 1 if broken else 0
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from diskimage_validator.engines.base import PATH_MAX, Engine
+from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.accounts import Accounts, User
 from diskimage_validator.facts.authorized_keys import AuthorizedKey, BadKeyLine, parse_authorized_keys
@@ -29,6 +29,8 @@ MAX_DEPTH: Final = 16
 """sshd's own limit for includes."""
 MAX_FILES: Final = 1_000
 MAX_KEY_FILES: Final = 10_000
+PATH_MAX: Final = 4096
+"""Bytes of a path: linux/limits.h."""
 _TOKEN: Final = re.compile("%[%huU]")
 
 

@@ -87,14 +87,9 @@ def _uncommented(text: str) -> Iterator[tuple[int, str]]:
         line = _cut(line, "//", ())
         line = _cut(line, "#", _MAGIC)
         kept = ""
-        start = 0
-        while (start := line.find("/*", start)) >= 0:
-            if line.count('"', 0, start) % 2:
-                start += 2
-                continue
+        while (start := _find_unquoted(line, "/*")) >= 0:
             kept += line[:start]
             _, closed, line = line[start + 2 :].partition("*/")
-            start = 0
             if not closed:
                 inside, line = True, ""
                 break
@@ -104,13 +99,20 @@ def _uncommented(text: str) -> Iterator[tuple[int, str]]:
 
 def _cut(line: str, mark: str, unless: tuple[str, ...]) -> str:
     """Return ``line`` up to ``mark``, if that is neither quoted nor followed by one of ``unless``."""
-    start = 0
+    start = _find_unquoted(line, mark, unless)
+    return line if start < 0 else line[:start]
+
+
+def _find_unquoted(line: str, mark: str, unless: tuple[str, ...] = ()) -> int:
+    """Return where ``mark`` is first, neither quoted nor followed by one of ``unless``; -1 if it is nowhere."""
+    start = counted = quotes = 0
     while (start := line.find(mark, start)) >= 0:
-        if line.count('"', 0, start) % 2 or (unless and line.startswith(unless, start + 1)):
-            start += 1
-            continue
-        return line[:start]
-    return line
+        quotes += line.count('"', counted, start)
+        counted = start
+        if quotes % 2 == 0 and not (unless and line.startswith(unless, start + 1)):
+            return start
+        start += 1
+    return -1
 
 
 class _Reader:
