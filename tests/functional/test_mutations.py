@@ -62,7 +62,7 @@ def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     return found
 
 
-NOTHING = Mutation("nothing", "both", lambda draft: None, frozenset())
+NOTHING = Mutation("nothing", "both", lambda draft: None, frozenset(), {"provenance": {"matches": True}})
 
 
 def test_the_real_image_has_no_finding(deb: Subject, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_the_build_left_image_checksum_log_and_reports(node_image: BuiltImage) -
     assert {path.name for path in node_image.reports.iterdir()} == {
         "build.log",
         "dib-manifests",
+        "image-provenance.json",
         "junit.xml",
         "report.json",
         "report.txt",
@@ -47,9 +48,9 @@ def test_a_ca_that_is_no_longer_in_the_generated_bundle(
         handle.write(BUNDLE, bundle.replace(pem, b""))
     verdict = run_validator(workshop.copy)
     assert verdict.status == 1
-    assert verdict.failed_checks() == {"ca-trusted", "ca-anchors"}
+    assert verdict.failed_checks() == {"ca-trusted", "ca-anchors", "provenance"}
     # Without the CA at hand, the image contradicts itself: an anchor that is not in its bundle.
-    assert run_validator(workshop.copy, with_ca=False).failed_checks() == {"ca-anchors"}
+    assert run_validator(workshop.copy, with_ca=False).failed_checks() == {"ca-anchors", "provenance"}
 
 
 def test_a_tool_whose_file_was_removed(workshop: Workshop, run_validator: RunValidator) -> None:
@@ -64,7 +65,11 @@ def test_a_tool_whose_package_was_removed(workshop: Workshop, run_validator: Run
         handle.command(["dpkg", "--force-depends", "--remove", "skopeo"])
     verdict = run_validator(workshop.copy)
     assert verdict.status == 1
-    assert verdict.failed() == {("commands-required", "skopeo"), ("packages-required", "skopeo")}
+    assert verdict.failed() == {
+        ("commands-required", "skopeo"),
+        ("packages-required", "skopeo"),
+        ("provenance", "skopeo:amd64"),
+    }
 
 
 def test_an_expired_ca_that_was_added(workshop: Workshop, run_validator: RunValidator, tmp_path: Path) -> None:
@@ -75,10 +80,10 @@ def test_an_expired_ca_that_was_added(workshop: Workshop, run_validator: RunVali
         handle.write(f"{ANCHORS}/expired.crt", expired.cert_pem)
         handle.command(["update-ca-certificates"])
     verdict = run_validator(workshop.copy)
-    assert (verdict.status, verdict.failed_checks()) == (1, {"ca-anchors"})
+    assert (verdict.status, verdict.failed_checks()) == (1, {"ca-anchors", "provenance"})
     (tmp_path / "expired.pem").write_bytes(expired.cert_pem)
     verdict = run_validator(workshop.copy, "--ca", str(tmp_path / "expired.pem"))
-    assert verdict.failed_checks() == {"ca-anchors", "ca-trusted"}
+    assert verdict.failed_checks() == {"ca-anchors", "ca-trusted", "provenance"}
 
 
 def test_an_overlay_on_the_image_is_refused(

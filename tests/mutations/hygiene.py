@@ -13,6 +13,7 @@ from diskimage_validator.facts.trust_store import read_trust_store
 from tests.support import pki
 from tests.support.mutations import Changed, Draft, Mutation
 
+MATCHES: dict[str, Any] = {"provenance": {"matches": True}}
 RULES: dict[str, Any] = {
     "hygiene": {
         "ssh_host_keys": True,
@@ -34,7 +35,6 @@ RULES: dict[str, Any] = {
         ],
         "absent": ["/etc/nologin", "/opt/**/*.iso"],
     },
-    "provenance": {"matches": True},
 }
 RULES_DEB: dict[str, Any] = {
     "disk": {
@@ -228,9 +228,9 @@ MUTATIONS: list[Mutation] = [
         written("/etc/cloud/cloud.cfg.d/99-x.cfg", "resize_rootfs: false\n"),
         frozenset({("disk-growth", "growing the file system")}),
     ),
-    Mutation("provenance-damaged", "both", written(RECORD, "{"), frozenset({("provenance", "record")})),
-    Mutation("provenance-package", "deb", record({"jq": "0"}), frozenset({("provenance", "jq:amd64")})),
-    Mutation("provenance-ca", "deb", record({}, "0" * 64), frozenset({("provenance", f"sha256 {'0' * 64}")})),
+    Mutation("provenance-damaged", "both", written(RECORD, "{"), frozenset({("provenance", "record")}), MATCHES),
+    Mutation("provenance-package", "deb", record({"jq": "0"}), frozenset({("provenance", "jq:amd64")}), MATCHES),
+    Mutation("provenance-ca", "deb", record({}, "0" * 64), frozenset({("provenance", f"sha256 {'0' * 64}")}), MATCHES),
     Mutation(
         "provenance-missing",
         "deb",

@@ -121,7 +121,9 @@ def test_held_signal_ends_the_process_when_it_is_done() -> None:
 
 
 def test_signal_becomes_the_exception_that_dib_rolls_back() -> None:
-    done = run_python("raise_on_signals(); os.kill(os.getpid(), signal.SIGINT)")
+    # A shell that starts the tests in the background has SIGINT ignored.
+    restore = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    done = run_python(f"{restore}; raise_on_signals(); os.kill(os.getpid(), signal.SIGINT)")
     assert done.stderr.rstrip().endswith("BlockDeviceSetupException: interrupted by SIGINT")
 
 
