@@ -155,6 +155,9 @@ def test_the_facts_do_not_depend_on_the_layout(disks: Disks, layout: str, mounte
         assert engine.read("/home/zuul/.ssh/authorized_keys").startswith(b"ssh-ed25519 ")
     assert disk is not None
     assert {one.mountpoint: one.type for one in disk.filesystems if one.mountpoint} == mounted
+    assert {one.mountpoint for one in disk.filesystems if one.mountpoint and one.clean} == mounted.keys() - {
+        "/boot/efi"
+    }
     assert {name: value for name, value in comparable(facts).items() if value != expected[name]} == {}
     assert [note for note in facts.notes if "cannot be mounted" in note] == []
 

@@ -29,10 +29,24 @@ def test_fields_that_are_missing_or_odd() -> None:
 
 
 class Appliance:
-    """A handle that only has the kernel's log."""
+    """A handle that only has the kernel's log, in which our sda may be called sdb."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: str, sda: str = "sda") -> None:
         self.log = log
+        self.sda = sda
+
+    def mountable_device(self, mountable: str) -> str:
+        length = 3 if mountable.startswith("btrfsvol:") else 4
+        return "/".join(mountable.removeprefix("btrfsvol:").split("/")[:length]).replace("sda", self.sda)
+
+    def is_lv(self, device: str) -> bool:
+        return not device.startswith("/dev/sd")
+
+    def lvuuid(self, device: str) -> str:
+        return {"/dev/rl/swap": "a-1", "/dev/rl/root": "b-2"}[device]
+
+    def lvs_full(self) -> list[dict[str, object]]:
+        return [{"lv_uuid": "a1", "lv_kernel_minor": 0}, {"lv_uuid": "b2", "lv_kernel_minor": 1}]
 
     def dmesg(self) -> str:
         return self.log
@@ -53,7 +67,14 @@ BTRFS = "BTRFS info (device sda1): using free space tree\n"
         (BTRFS, "btrfsvol:/dev/sda1/root", "btrfs", True),
         (BTRFS + "BTRFS info (device sda1): start tree-log replay\n", "/dev/sda1", "btrfs", False),
         ("XFS (sda1): Ending clean mount\n", "/dev/sda1", "vfat", None),
+        ("XFS (dm-1): Ending clean mount\n", "/dev/rl/root", "xfs", True),
+        ("XFS (dm-0): Ending clean mount\n", "/dev/rl/root", "xfs", None),
     ],
 )
 def test_what_the_kernel_logs(log: str, device: str, kind: str, expected: bool | None) -> None:
     assert is_clean(Appliance(log), device, kind) is expected
+
+
+def test_the_appliance_may_call_the_disk_by_another_name() -> None:
+    log = "XFS (sdb1): Starting recovery\nXFS (sda1): Ending clean mount\n"
+    assert is_clean(Appliance(log, sda="sdb"), "/dev/sda1", "xfs") is False

@@ -1,7 +1,7 @@
 """The volumes of a disk, as libguestfs knows them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,8 +11,8 @@ from diskimage_validator.errors import TargetError
 UNMOUNTABLE: Final = frozenset({"swap", "unknown", "crypto_LUKS", "LVM2_member", "linux_raid_member"})
 MAX_VOLUMES: Final = 1000
 """Each is mounted once, to see whether it is the root, in 20 ms and more. A root with all its snapshots has 100."""
-TOP_LEVEL: Final = 5
-"""Id of what contains all subvolumes of a btrfs."""
+SUBVOLUME: Final = "btrfsvol:"
+"""What libguestfs' name of a subvolume begins with."""
 _HEX: Final = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
@@ -21,49 +21,39 @@ def list_volumes(handle: Any, types: dict[str, str]) -> tuple[Volume, ...]:
 
     Raises TargetError if it is too much, and RuntimeError, as libguestfs does, for a file system that is damaged.
     """
-    mountables = sorted(name for name, kind in types.items() if kind not in UNMOUNTABLE)
-    if len(mountables) > MAX_VOLUMES:
-        raise TargetError(f"{len(mountables)} file systems and subvolumes, more than the {MAX_VOLUMES} that are read")
-    by_device: dict[str, list[str]] = {}
-    for mountable in mountables:
-        by_device.setdefault(_device(mountable, types), []).append(mountable)
+    if len(types) > MAX_VOLUMES:
+        raise TargetError(f"{len(types)} file systems and subvolumes, more than the {MAX_VOLUMES} that are read")
     partitions = frozenset(handle.list_partitions())
     found: list[Volume] = []
-    for device, names in by_device.items():
+    for device, kind in sorted(types.items()):
+        if kind in UNMOUNTABLE or device.startswith(SUBVOLUME):
+            continue
         partition = handle.blkid(device) if device in partitions else {}
         whole = Volume(
             mountable=device,
             device=device,
-            type=types[names[0]],
-            label=str(handle.vfs_label(names[0])),
-            uuid=str(handle.vfs_uuid(names[0])),
+            type=kind,
+            label=str(handle.vfs_label(device)),
+            uuid=str(handle.vfs_uuid(device)),
             partition_label=_HEX.sub(lambda match: chr(int(match[1], 16)), partition.get("PART_ENTRY_NAME", "")),
             partition_uuid=partition.get("PART_ENTRY_UUID", ""),
         )
-        found += _subvolumes(handle, whole, names) if whole.type == "btrfs" else [whole]
+        found += _subvolumes(handle, whole) if kind == "btrfs" else [whole]
     return tuple(found)
 
 
-def _device(mountable: str, types: Iterable[str]) -> str:
-    """Return the block device of ``mountable`` by the name that ``types`` has for it.
+def _subvolumes(handle: Any, whole: Volume) -> Iterator[Volume]:
+    """Yield the subvolumes of a btrfs, as ``list_filesystems`` calls them: the default one by the name of the device.
 
-    libguestfs' own ``mountable_device`` gives the appliance's name, which is another one where the kernel of the
-    appliance found its disks in another order.
+    libguestfs' own ``mountable_device`` is of no use here: where the appliance met its disks in another order, it gives
+    the appliance's name of the device and not ours.
     """
-    owners = (device for device in types if mountable.startswith(f"btrfsvol:{device}/"))
-    return max(owners, key=len, default=mountable)
-
-
-def _subvolumes(handle: Any, whole: Volume, mountables: list[str]) -> Iterator[Volume]:
-    """Yield the subvolumes of a btrfs. libguestfs calls the default one by the name of the device."""
     default = int(handle.btrfs_subvolume_get_default(whole.device))
     paths = {
         int(one["btrfssubvolume_id"]): str(one["btrfssubvolume_path"])
         for one in handle.btrfs_subvolume_list(whole.device)
     }
-    numbers = {path: number for number, path in paths.items()}
-    for mountable in mountables:
-        is_default = mountable == whole.device
-        path = paths.get(default, "") if is_default else str(handle.mountable_subvolume(mountable)).strip("/")
-        number = default if is_default else numbers.get(path, TOP_LEVEL)
-        yield replace(whole, mountable=mountable, subvolume=path, number=number, is_default=is_default)
+    yield replace(whole, subvolume=paths.pop(default, ""), number=default)
+    for number, path in sorted(paths.items()):
+        mountable = f"{SUBVOLUME}{whole.device}/{path}"
+        yield replace(whole, mountable=mountable, subvolume=path, number=number, is_default=False)

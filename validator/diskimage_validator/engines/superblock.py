@@ -46,9 +46,23 @@ def is_clean(handle: Any, device: str, kind: str) -> bool | None:
     """Return what the appliance's kernel logged when it mounted ``device``, None if it says nothing about it."""
     if kind not in MESSAGES:
         return None
-    name = re.escape(device.removeprefix("btrfsvol:").removeprefix("/dev/").partition("/")[0])
+    name = re.escape(_kernel_name(handle, device))
     clean, recovery = (re.compile(pattern.format(device=name)) for pattern in MESSAGES[kind])
     log = str(handle.dmesg())
     if recovery.search(log):
         return False
     return True if clean.search(log) else None
+
+
+def _kernel_name(handle: Any, device: str) -> str:
+    """Return what the appliance's kernel calls a device or the device of a subvolume.
+
+    A logical volume is ``dm-N``. And in about one of ten starts the appliance finds its own disk first: our sda is its
+    sdb then, for the kernel as for ``mountable_device``.
+    """
+    name = str(handle.mountable_device(device))
+    if name.count("/") > 2 and handle.is_lv(name):  # /dev/VG/LV; a name of the appliance's is nothing to ask it with
+        uuid = handle.lvuuid(name).replace("-", "")
+        minors = (one["lv_kernel_minor"] for one in handle.lvs_full() if one["lv_uuid"].replace("-", "") == uuid)
+        name = f"dm-{next(minors, '')}"
+    return name.removeprefix("/dev/")
