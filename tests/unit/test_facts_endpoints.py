@@ -405,6 +405,28 @@ def test_git_follows_includes_and_ends() -> None:
     assert set(hosts(tree)) == {("git", "a.internal", "/etc/gitconfig.d/site", 2)}
 
 
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/etc/chrony/chrony.conf", "include /etc/chrony/*"),
+        ("/etc/chrony/chrony.conf", "confdir /etc/chrony /etc/../etc/chrony"),
+        ("/etc/chrony/chrony.conf", "include /etc/chrony/loop/loop/*"),
+        ("/etc/ntp.conf", "includefile /etc/ntp.conf"),
+    ],
+)
+def test_time_servers_that_include_themselves_end(path: str, line: str) -> None:
+    found = read(
+        {
+            path: f"server a.internal\n{line}\n" * 300,
+            "/etc/chrony/b.conf": f"{line}\n" * 300,
+            "/etc/chrony/loop": Link("."),
+            "/etc/chrony/c": Link("c"),
+        }
+    )
+    assert {endpoint.host for endpoint in found.endpoints if endpoint.kind == "ntp"} == {"a.internal"}
+    assert sum("more than 100 includes" in trouble.reason for trouble in found.troubles) == 1
+
+
 def test_chrony_follows_its_folders() -> None:
     tree: dict[str, Entry] = {
         "/etc/chrony/chrony.conf": (

@@ -26,21 +26,22 @@ def git_settings(found: Found) -> Iterator[tuple[str, str, Setting]]:
     A file that is included is read once, where it is first named: files that include each other end.
     """
     pending = [(SYSTEM, "/root"), *((f"{home}/{name}", home) for home in found.homes() for name in USER)]
-    seen: set[str] = set()
+    named = {path for path, _ in pending}
     while pending:
         path, home = pending.pop(0)
-        text = None if path in seen else found.text(KIND, path)
-        seen.add(path)
         try:
-            settings = parse_git_config(text or "")
+            settings = parse_git_config(found.text(KIND, path) or "")
         except Malformed as error:
             found.malformed(KIND, path, error)
             continue
         for setting in settings:
             if setting.section.partition(".")[0] not in ("include", "includeif") or setting.key != "path":
                 yield path, home, setting
-            elif setting.value and len(seen) < MAX_FILES:
-                pending.append((_included(setting.value, path, home), home))
+            elif setting.value and len(named) < MAX_FILES:
+                included = _included(setting.value, path, home)
+                if included not in named:
+                    named.add(included)
+                    pending.append((included, home))
 
 
 def _included(value: str, path: str, home: str) -> str:

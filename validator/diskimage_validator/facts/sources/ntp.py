@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from diskimage_validator.errors import TargetError
 from diskimage_validator.facts.formats.systemd_conf import list_of
 from diskimage_validator.facts.sources.found import Found
 from diskimage_validator.facts.sources.systemd import compiled_in, read_settings, starts
@@ -10,52 +11,77 @@ from diskimage_validator.globs import name_matches
 KIND: Final = "ntp"
 CHRONY: Final = ("/etc/chrony.conf", "/etc/chrony/chrony.conf")
 NTP: Final = ("/etc/ntp.conf", "/etc/ntpsec/ntp.conf", "/etc/ntp/ntp.conf")
-MAX_INCLUDES: Final = 10
+MAX_INCLUDES: Final = 100
+"""Lines that include something, in all files."""
 _SERVERS: Final = ("server", "pool", "peer")
 
 
 def read_ntp(found: Found) -> None:
     """Collect the time servers of chrony, ntpd and systemd-timesyncd."""
+    reader = _Reader(found)
     for path in CHRONY:
-        _chrony(found, path, 0)
+        reader.chrony(path)
     for path in NTP:
-        _ntp(found, path, 0)
+        reader.ntp(path)
     _timesyncd(found)
 
 
-def _chrony(found: Found, path: str, depth: int) -> None:
-    text = found.text(KIND, path)
-    for number, line in enumerate((text or "").split("\n"), start=1):
-        words = line.split()
-        if len(words) < 2 or words[0][0] in "!;#%":
-            continue
-        command, first = words[0].lower(), words[1]
-        if command in _SERVERS:
-            found.endpoint(KIND, "time", path, number, first)
-        elif command == "include" and depth < MAX_INCLUDES:
-            for name in _glob(found, first):
-                _chrony(found, name, depth + 1)
-        elif command in ("confdir", "sourcedir") and depth < MAX_INCLUDES:
-            suffix = ".conf" if command == "confdir" else ".sources"
-            folders: dict[str, str] = {}
-            for folder in reversed(words[1:]):  # the same name in a folder that is named before counts
-                folders |= {name: folder for name in found.names(KIND, folder) if name.endswith(suffix)}
-            for name, folder in sorted(folders.items()):
-                _chrony(found, f"{folder}/{name}", depth + 1)
+class _Reader:
+    """Reads the files of chrony and ntpd, each once, so that files which include each other end."""
 
+    def __init__(self, found: Found) -> None:
+        self._found = found
+        self._seen: set[str] = set()
+        self._includes = 0
 
-def _glob(found: Found, pattern: str) -> list[str]:
-    folder, _, name = pattern.rpartition("/")
-    return [f"{folder}/{entry}" for entry in found.names(KIND, folder or "/") if name_matches(entry, name)]
+    def chrony(self, path: str) -> None:
+        for number, line in enumerate(self._text(path).split("\n"), start=1):
+            words = line.split()
+            if len(words) < 2 or words[0][0] in "!;#%":
+                continue
+            command, first = words[0].lower(), words[1]
+            if command in _SERVERS:
+                self._found.endpoint(KIND, "time", path, number, first)
+            elif command == "include" and self._may_include(path, number):
+                for name in self._glob(first):
+                    self.chrony(name)
+            elif command in ("confdir", "sourcedir") and self._may_include(path, number):
+                suffix = ".conf" if command == "confdir" else ".sources"
+                folders: dict[str, str] = {}
+                for folder in reversed(words[1:MAX_INCLUDES]):  # a folder that is named before another one wins
+                    folders |= {name: folder for name in self._found.names(KIND, folder) if name.endswith(suffix)}
+                for name, folder in sorted(folders.items()):
+                    self.chrony(f"{folder}/{name}")
 
+    def ntp(self, path: str) -> None:
+        for number, line in enumerate(self._text(path).split("\n"), start=1):
+            words = [word for word in line.partition("#")[0].split() if word not in ("-4", "-6")]
+            if len(words) > 1 and words[0].lower() in _SERVERS:
+                self._found.endpoint(KIND, "time", path, number, words[1])
+            elif len(words) > 1 and words[0].lower() == "includefile" and self._may_include(path, number):
+                self.ntp(words[1])
 
-def _ntp(found: Found, path: str, depth: int) -> None:
-    for number, line in enumerate((found.text(KIND, path) or "").split("\n"), start=1):
-        words = [word for word in line.partition("#")[0].split() if word not in ("-4", "-6")]
-        if len(words) > 1 and words[0].lower() in _SERVERS:
-            found.endpoint(KIND, "time", path, number, words[1])
-        elif len(words) > 1 and words[0].lower() == "includefile" and depth < MAX_INCLUDES:
-            _ntp(found, words[1], depth + 1)
+    def _text(self, path: str) -> str:
+        """Return the text of a file, empty if it was read before or is not there."""
+        try:
+            real = self._found.engine.resolve(path)
+        except TargetError:  # links in a circle, which the reader of the text tells
+            real = path
+        if real in self._seen:
+            return ""
+        self._seen.add(real)
+        return self._found.text(KIND, path) or ""
+
+    def _may_include(self, path: str, line: int) -> bool:
+        self._includes += 1
+        if self._includes == MAX_INCLUDES:
+            reason = f"more than {MAX_INCLUDES} includes of time servers: the rest was not read"
+            self._found.trouble(KIND, path, line, reason, refused=False)
+        return self._includes < MAX_INCLUDES
+
+    def _glob(self, pattern: str) -> list[str]:
+        folder, _, name = pattern.rpartition("/")
+        return [f"{folder}/{entry}" for entry in self._found.names(KIND, folder or "/") if name_matches(entry, name)]
 
 
 def _timesyncd(found: Found) -> None:
