@@ -27,6 +27,7 @@ ELEMENTS = [REPOSITORY / "elements", Path(__file__).parent / "elements"]
 TOOLS = ["losetup", "partx", "findmnt", "setsid", "sgdisk", "sfdisk", "mkfs.ext4", "debugfs", "sudo", "unshare"]
 MIB = 1024 * 1024
 CLEANUP_TIMEOUT = 15.0
+BUILD_TIMEOUT = 120.0  # until a build on a busy machine comes to where it is to be interrupted
 """Seconds that the guardian may take after the build's shell has died."""
 
 # Two mount points and a logical partition, whose number (5) is not its place in the list.
@@ -351,7 +352,7 @@ class Build:
         return (self.folder / "log").read_text()
 
     def reaches(self, text: str) -> None:
-        assert wait_for(lambda: text in self.log or self.process.poll() is not None), self.log
+        assert wait_for(lambda: text in self.log or self.process.poll() is not None, BUILD_TIMEOUT), self.log
         assert self.process.poll() is None, self.log
 
     def wait(self) -> int:
