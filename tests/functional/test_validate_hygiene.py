@@ -14,7 +14,8 @@ name: hygiene
 extends: container-node
 hygiene: {max_log_size: 0 B, resolv_conf: true}
 disk:
-  {grows_to: 80 GB, format: qcow2, compat: ["1.1"], compression: [zlib, zstd], min_free: 100 MiB, min_free_inodes: 10000}
+  {grows_to: 80 GB, format: qcow2, compat: ["1.1"], compression: [zlib, zstd], min_free: 100 MiB,
+   min_free_inodes: 10000}
 files:
   required: [{path: /etc/passwd, mode: "0644", owner: "root:root"}]
   absent: [/srv/**]
