@@ -60,9 +60,11 @@ class GuestfsEngine(Engine):
             if progress:
                 progress("mounting the root file system")
             with _engine_errors("looking for the root file system"):
-                self._types: dict[str, str] = self._handle.list_filesystems()
-                self._superblocks = read_superblocks(self._handle, self._types)
-                self._volumes = list_volumes(self._handle, self._types)
+                types: dict[str, str] = self._handle.list_filesystems()
+                self._superblocks = read_superblocks(self._handle, types)
+                self._volumes = list_volumes(self._handle, types)
+                self._types = {device: kind for device, kind in types.items() if kind in UNMOUNTABLE}
+                self._types |= {volume.mountable: volume.type for volume in self._volumes}
                 self._mount_root()
                 self._mount_fstab()
         except BaseException:

@@ -43,10 +43,10 @@ def list_volumes(handle: Any, types: dict[str, str]) -> tuple[Volume, ...]:
 
 
 def _subvolumes(handle: Any, whole: Volume) -> Iterator[Volume]:
-    """Yield the subvolumes of a btrfs, as ``list_filesystems`` calls them: the default one by the name of the device.
+    """Yield the subvolumes of a btrfs. libguestfs calls the default one by the name of the device.
 
-    libguestfs' own ``mountable_device`` is of no use here: where the appliance met its disks in another order, it gives
-    the appliance's name of the device and not ours.
+    Neither its ``mountable_device`` nor its list of subvolumes as file systems is of use here: where the appliance met
+    its disks in another order, they give the appliance's name of the device and not ours.
     """
     default = int(handle.btrfs_subvolume_get_default(whole.device))
     paths = {
