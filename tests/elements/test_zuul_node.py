@@ -232,6 +232,23 @@ class TestResolvConf:
         root.run_twice(self.HOOK, DEFAULTS | distro(root) | {"DIB_ZUUL_NODE_INIT": init})
         assert root.tree()["/etc/resolv.conf"].kind == "-"
 
+    @pytest.mark.parametrize("family", ["debian", "ubuntu"])
+    def test_glean_leaves_the_build_host_s_servers_out_of_the_image(self, fake_root: MakeRoot, family: str) -> None:
+        root = fake_root("zuul-node", family)
+        root.write("/etc/resolv.conf", "nameserver 192.0.2.1\n")  # the build still needs it
+        root.write("/etc/resolv.conf.ORIG", "nameserver 192.0.2.1\n", 0o600)
+        root.run_twice(self.HOOK, DEFAULTS | distro(root) | {"DIB_ZUUL_NODE_INIT": "glean"})
+        assert root.read("/etc/resolv.conf") == "nameserver 192.0.2.1\n"
+        assert "nameserver" not in root.read("/etc/resolv.conf.ORIG")
+        assert root.tree()["/etc/resolv.conf.ORIG"].mode & 0o777 == 0o644
+
+    def test_glean_leaves_a_link_that_dib_saved(self, fake_root: MakeRoot) -> None:
+        root = fake_root("zuul-node", "debian")
+        root.write("/etc/resolv.conf", "nameserver 192.0.2.1\n")
+        (root.path / "etc/resolv.conf.ORIG").symlink_to("../run/resolvconf/resolv.conf")
+        root.run_twice(self.HOOK, DEFAULTS | distro(root) | {"DIB_ZUUL_NODE_INIT": "glean"})
+        assert root.tree()["/etc/resolv.conf.ORIG"].kind == "l"
+
 
 @pytest.mark.parametrize("family", FAMILIES)
 class TestCloudInit:

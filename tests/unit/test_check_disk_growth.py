@@ -188,6 +188,35 @@ def test_growroot_that_is_not_enabled_does_not_work(tree: dict[str, Entry]) -> N
     ]
 
 
+def with_kolla_builder(tree: dict[str, Entry]) -> None:
+    del tree["/etc/systemd/system/cloud-init.target.wants/cloud-init.service"]
+    tree["/usr/local/sbin/kolla-builder-grow-root"] = images.program()
+    tree["/usr/lib/systemd/systemd-growfs"] = images.program()
+    tree["/usr/lib/systemd/system/kolla-builder-grow-root.service"] = "x"
+    tree[f"{WANTS}/kolla-builder-grow-root.service"] = Link("/usr/lib/systemd/system/kolla-builder-grow-root.service")
+
+
+def test_kolla_builder_grows_every_file_system_without_cloud_init(tree: dict[str, Entry]) -> None:
+    with_kolla_builder(tree)
+    del tree["/usr/sbin/resize2fs"]
+    assert failures(growth(tree)) == []
+    assert failures(growth(tree, root_of(images.disk(), type="xfs"))) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "subjects"),
+    [
+        ("/usr/bin/growpart", ["growing the partition", "growing the file system"]),
+        ("/usr/lib/systemd/systemd-growfs", ["growing the file system"]),
+        (f"{WANTS}/kolla-builder-grow-root.service", ["growing the partition", "growing the file system"]),
+    ],
+)
+def test_what_kolla_builder_s_growth_needs(tree: dict[str, Entry], path: str, subjects: list[str]) -> None:
+    with_kolla_builder(tree)
+    del tree[path]
+    assert [finding.subject for finding in failures(growth(tree))] == subjects
+
+
 def test_other_ways_to_grow(tree: dict[str, Entry]) -> None:
     without_cloud_init(tree)
     tree["/etc/fstab"] = "# x / x x-systemd.growfs\nLABEL=x / xfs defaults,x-systemd.growfs 0 1\n"

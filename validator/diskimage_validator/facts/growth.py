@@ -1,7 +1,7 @@
 """Which tools of the image make the root file system fill its disk on first boot.
 
-Sources: cloud-init's modules growpart and resizefs; DIB's elements growroot and growvols; cloud-initramfs-growroot and
-dracut-modules-growroot; systemd-repart(8) and x-systemd.growfs in systemd.mount(5).
+Sources: cloud-init's modules growpart and resizefs; DIB's element growroot; this project's element kolla-builder;
+cloud-initramfs-growroot and dracut-modules-growroot; systemd-repart(8) and x-systemd.growfs in systemd.mount(5).
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,6 +20,8 @@ CLOUD_INIT_OFF: Final = "/etc/cloud/cloud-init.disabled"
 GROWROOT_OFF: Final = "/etc/growroot-disabled"
 TOOLS: Final = ("growpart", "resize2fs", "xfs_growfs", "btrfs")
 GROWFS: Final = ("/usr/lib/systemd/systemd-growfs", "/lib/systemd/systemd-growfs")
+GROWFS_KINDS: Final = ("ext4", "xfs", "btrfs")
+"""What systemd-growfs grows, systemd-growfs@.service(8)."""
 INITRAMFS: Final = (
     "/usr/share/initramfs-tools/scripts/local-bottom/growroot",
     "/usr/lib/dracut/modules.d/50growroot/module-setup.sh",
@@ -72,14 +74,18 @@ def _growers(engine: Engine, tools: tuple[str, ...]) -> Iterator[Grower]:
     if _is_program(engine, "/usr/local/sbin/growroot"):  # it calls resize2fs, whatever the file system is
         kinds = tuple(kind for kind in growable if RESIZERS[kind] == "resize2fs")
         yield Grower("growroot.service", True, kinds, _unit_fault(engine, ("growroot.service",)) or growpart)
+    growfs = "" if any(_is_program(engine, path) for path in GROWFS) else "systemd-growfs is not there"
+    if _is_program(engine, "/usr/local/sbin/kolla-builder-grow-root"):  # growpart, then systemd-growfs
+        kinds = () if growfs else GROWFS_KINDS
+        unit = "kolla-builder-grow-root.service"
+        yield Grower(unit, True, kinds, _unit_fault(engine, (unit,)) or growpart)
     if any(engine.exists(path) for path in INITRAMFS):
         off = f"{GROWROOT_OFF} switches it off" if engine.exists(GROWROOT_OFF) else ""
         yield Grower("growroot of the initial RAM disk", True, (), off or growpart)
     if any(name.endswith(".conf") for folder in REPART for name in names_in(engine, folder)):
         yield Grower("systemd-repart", True, (), _unit_fault(engine, ("systemd-repart.service",)))
     if _fstab_grows_root(engine):
-        missing = "" if any(_is_program(engine, path) for path in GROWFS) else "systemd-growfs is not there"
-        yield Grower("x-systemd.growfs", False, ("ext4", "xfs", "btrfs"), missing)
+        yield Grower("x-systemd.growfs", False, GROWFS_KINDS, growfs)
 
 
 def growpart_fault(config: dict[str, Any]) -> str:
