@@ -41,8 +41,7 @@ def sfdisk_json(disk: Path) -> dict[str, Any]:
 def ext(path: Path, tree: Path, size: int, *options: str, kind: str = "ext4", offset: int = 0) -> None:
     """Make an ext file system of ``size`` bytes, with what is in the folder ``tree``, in the disk at ``path``."""
     extended = f"offset={offset},root_owner=0:0,lazy_itable_init=1"
-    command: list[str | Path] = ["mke2fs", "-q", "-F", "-t", kind, "-d", tree, "-E", extended, *options, path, f"{size // 1024}k"]
-    run(*command)
+    run("mke2fs", "-q", "-F", "-t", kind, "-d", tree, "-E", extended, *options, path, f"{size // 1024}k")
 
 
 def put(disk: Path, offset: int, data: bytes) -> None:
