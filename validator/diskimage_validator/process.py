@@ -87,7 +87,7 @@ class Service:
         for program in ("prlimit", "unshare", "setpriv", command[0]):
             if find_program(program) is None:
                 raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
-        self.name = command[0]
+        self._said = b""
         self._process = subprocess.Popen(
             full, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=LOCALE
         )
@@ -98,13 +98,16 @@ class Service:
         return self._process.poll() is None
 
     def last_words(self) -> str:
-        """Return the last line that a program that has ended wrote on standard error, or its exit status."""
-        data = self._process.stderr.read() if self._process.stderr and not self._process.stderr.closed else b""
-        lines = data.decode(errors="replace").strip().splitlines()
+        """Stop it, and return the last line that it wrote on standard error, or else its exit status."""
+        self.stop()
+        lines = self._said.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit status {self._process.returncode}"
 
     def stop(self) -> None:
         """End it, at once if it does not listen. Calling it twice is harmless."""
+        stderr = self._process.stderr
+        if stderr is None or stderr.closed:
+            return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -115,8 +118,8 @@ class Service:
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
         finally:
-            if self._process.stderr:
-                self._process.stderr.close()
+            self._said = stderr.read()
+            stderr.close()
 
 
 def _offline() -> list[str]:
