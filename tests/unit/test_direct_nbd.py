@@ -1,8 +1,9 @@
 """The client of the NBD protocol: against qemu-nbd, and against servers that do everything wrong."""
 
+import os
+import signal
 import socket
 import struct
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from diskimage_validator.engines.direct.blocks import AHEAD, BLOCK, CACHED_BLOCK
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import DeclinedError
-from diskimage_validator.image_file import ImageFile, examine
+from diskimage_validator.image_file import examine
 from tests.support import disks
 from tests.support.disks import MIB
 
@@ -107,6 +108,8 @@ def test_gaps_between_known_blocks_are_asked_for_once_each() -> None:
 
 # Servers that are not qemu-nbd.
 
+HELLO = 28
+"""Bytes that the client says before its first request."""
 GREETING = b"NBDMAGICIHAVEOPT" + struct.pack(">H", 3)
 
 
@@ -179,8 +182,8 @@ def test_requests_are_no_larger_than_the_server_allows() -> None:
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(GREETING + export() + answer(3, struct.pack(">HIII", 3, 512, 4096, 65_536)) + answer(1))
-        connection.recv(4096)
-        while data := connection.recv(28):
+        connection.recv(HELLO, socket.MSG_WAITALL)
+        while data := connection.recv(28, socket.MSG_WAITALL):
             _, _, kind, cookie, offset, length = struct.unpack(">IHHQQI", data)
             if kind == 0:
                 lengths.append(length)
@@ -198,10 +201,8 @@ def replies(reply: Callable[[int], bytes]) -> Callable[[socket.socket], None]:
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(READY)
-        connection.recv(4 + 16 + 8)
-        data = b""
-        while len(data) < 28 or data[:4] != struct.pack(">I", 0x25609513):
-            data = (data + connection.recv(1))[-28:]
+        connection.recv(HELLO, socket.MSG_WAITALL)
+        data = connection.recv(28, socket.MSG_WAITALL)
         connection.sendall(reply(struct.unpack(">IHHQQI", data)[3]))
 
     return talk
@@ -237,18 +238,11 @@ def test_a_server_that_hangs_is_given_up() -> None:
 def test_an_image_that_is_being_written_is_declined(raw: Path, tmp_path: Path) -> None:
     image = disks.qcow2(raw, tmp_path / "disk.qcow2")
     checked = examine(image)
-    writer = subprocess.Popen(
-        ["qemu-img", "bench", "-w", "-f", "qcow2", "-c", "100000000", str(image)], stdout=subprocess.DEVNULL
-    )
+    pid_file = tmp_path / "pid"
+    disks.run("qemu-nbd", "--fork", "--persistent", "-f", "qcow2", "-k", tmp_path / "s", "--pid-file", pid_file, image)
+    writer = int(pid_file.read_text())
     try:
-        with pytest.raises(DeclinedError, match="lock"):
-            open_again_and_again(checked)
+        with pytest.raises(DeclinedError, match="Is another process using the image"):
+            QemuNbd(checked)
     finally:
-        writer.kill()
-        writer.wait()
-
-
-def open_again_and_again(image: ImageFile) -> None:
-    """Wait for somebody else to open it."""
-    for _ in range(1000):
-        QemuNbd(image).close()
+        os.kill(writer, signal.SIGTERM)
