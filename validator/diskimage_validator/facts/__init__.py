@@ -6,9 +6,8 @@ They are collected once per run, dumped as JSON and replayed from it: a verdict 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
-
-from pydantic import TypeAdapter, ValidationError
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
@@ -47,6 +46,9 @@ from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 from diskimage_validator.tooling import COMMANDS
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
@@ -160,19 +162,26 @@ def collect(
     )
 
 
-_ADAPTER: Final = TypeAdapter(Facts)
+@cache
+def _adapter() -> "TypeAdapter[Facts]":
+    """Return what turns Facts into JSON and back. It is built when first used: a verdict alone needs none."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Facts)
 
 
 def dump(facts: Facts) -> dict[str, Any]:
     """Return ``facts`` with plain JSON types; ``replay`` is the way back."""
-    dumped: dict[str, Any] = _ADAPTER.dump_python(facts, mode="json")
+    dumped: dict[str, Any] = _adapter().dump_python(facts, mode="json")
     return dumped
 
 
 def replay(text: str | bytes) -> Facts:
     """Return the facts that the JSON ``text``, made from ``dump``, holds. Raises UsageError if it does not."""
+    from pydantic import ValidationError
+
     try:
-        facts = _ADAPTER.validate_json(text)
+        facts = _adapter().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
