@@ -176,7 +176,7 @@ class Sparse(MemoryEngine):
     def _lstat(self, path: str) -> Stat | None:
         entry = super()._lstat(path)
         return (
-            replace(entry, size=10 * 1024**3) if entry and path.endswith(("bundle.crt", "certificates.crt")) else entry
+            entry._replace(size=10 * 1024**3) if entry and path.endswith(("bundle.crt", "certificates.crt")) else entry
         )
 
     def _read(self, path: str, offset: int, size: int) -> bytes:

@@ -151,7 +151,8 @@ def collect(
     cannot be read becomes Unreadable, with the reason.
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
-    found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
+    with engine.remembering():
+        found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
     return Facts(
         version=FACTS_VERSION,
         target=replace(engine.target, name=clean_path(engine.target.name)),
