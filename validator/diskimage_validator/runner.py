@@ -5,9 +5,10 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
-from diskimage_validator.engines.open import open_target
+from diskimage_validator.engines.open import BOTH, open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.model import DISTRIBUTION, NOT_ASKED, Finding, Report, Result, Status
@@ -64,8 +65,15 @@ def inspect(
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
-    besides those that ``only`` names, and the commands that the policy asks for are looked up.
+    besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
+    ``both``, too: see ``both.read_both``.
     """
+    if engine == BOTH:
+
+        def read(name: str) -> Facts:
+            return inspect(target, policy=policy, engine=name, image_format=image_format, only=only, progress=progress)
+
+        return read_both(read)
     with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
         if policy is None:
             return collect(opened, only=only, progress=progress)

@@ -11,6 +11,8 @@ from diskimage_validator.errors import UsageError
 from diskimage_validator.image_file import examine
 
 ENGINES: Final = ("auto", "directory", "guestfs")
+BOTH: Final = "both"
+"""Said instead of an engine where a target's facts are read: with two, which are held against each other."""
 
 
 def open_target(
