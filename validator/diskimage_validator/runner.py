@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
@@ -11,9 +10,10 @@ from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import BOTH, open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import DISTRIBUTION, NOT_ASKED, Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
+from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
 
 Progress = Callable[[str], None]
@@ -100,7 +100,7 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
         policy_name=policy.name,
         policy_digest=policy.digest,
         engine=facts.engine,
-        tool_version=version(DISTRIBUTION),
+        tool_version=VERSION,
         started=now.isoformat(timespec="seconds"),
         duration=duration,
         results=results,

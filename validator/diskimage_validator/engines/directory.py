@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -99,7 +99,7 @@ class DirectoryEngine(Engine):
             if error.errno in GONE:
                 return None
             raise _engine_error(error) from error
-        return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
+        return _stat(found)
 
     def _readlink(self, path: str) -> str:
         with _engine_errors(), self._open(path, os.O_PATH) as descriptor:
@@ -122,6 +122,21 @@ class DirectoryEngine(Engine):
             if path in self._mounted:
                 return []
             return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            if path in self._mounted:
+                return []
+            found = []
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # a live system may have removed it meanwhile
+                        found.append((entry.name, _stat(entry.stat(follow_symlinks=False))))
+            return found
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
 
 
 @contextmanager
