@@ -133,11 +133,11 @@ def test_engines_that_differ_are_an_error_whatever_the_checks_say(tree: Tree) ->
 
 
 def test_an_engine_that_declines_is_told(tree: Tree) -> None:
-    found = read_both(reading(guestfs=facts_of(tree), direct=DeclinedError("the root is on LVM")))
+    found = read_both(reading(guestfs=facts_of(tree), direct=DeclinedError("the direct engine declines: LVM")))
     finding = only(judged(found))
     assert finding.status is Status.SKIP
-    assert finding.message == "nothing was compared: direct declines the target: the root is on LVM"
-    assert found.notes[-1].endswith("nothing was compared with what guestfs read: the root is on LVM")
+    assert finding.message == "nothing was compared: the direct engine declines: LVM"
+    assert found.notes[-1].endswith("nothing was compared with what guestfs read: the direct engine declines: LVM")
     assert runner.run_checks(images.policy(), found, now=pki.NOW).exit_status() == 0
 
 

@@ -37,7 +37,7 @@ def describe(found: Agreement) -> str:
     """Return what came of the comparison, as a note for a person."""
     first, second = found.engines
     if found.declined:
-        return f"{second} declines this target, so nothing was compared with what {first} read: {found.declined}"
+        return f"nothing was compared with what {first} read: {found.declined}"
     if found.differing:
         return f"{first} and {second} differ in {found.differing} of {found.compared} values"
     return f"{first} and {second} read the same {found.compared} values"
