@@ -35,11 +35,10 @@ def read_scattered(scene: Scene, shelf: Shelf, bundle: str) -> Iterator[CaStore]
     """Yield the stores that only a look at the whole tree finds. ``bundle``: path of the system's, or empty."""
     count = 0
     for path, entry in scene.tree:
-        name = posixpath.basename(path)
-        if name not in _READERS or not (entry.is_file or entry.is_link):
+        if not path.endswith(_ENDS) or not (entry.is_file or entry.is_link):
             continue
         try:
-            store = _READERS[name](shelf, path, bundle)
+            store = _READERS[posixpath.basename(path)](shelf, path, bundle)
         except ValidatorError as error:
             where = clean_path(path)
             store = CaStore(_consumer(path), where, "file", where, unreadable=clean_path(error.message))
@@ -100,6 +99,7 @@ _READERS: Final = {
     "jssecacerts": _java,
     "cert9.db": _nss,
 }
+_ENDS: Final = tuple(f"/{name}" for name in _READERS)
 
 
 def _consumer(path: str) -> str:

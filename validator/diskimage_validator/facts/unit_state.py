@@ -176,10 +176,13 @@ class _Links:
 
     def _concerning(self) -> Iterator[str]:
         own = self.found.name.text
-        for name in (name for names in self.folder.pulls.values() for name in names):
-            parsed = parse_name(name)
-            if name == own or (parsed and parsed.template == own):
-                yield name
+        for names in self.folder.pulls.values():
+            if own in names:
+                yield own
+            for name in names if self.found.name.is_template else ():
+                parsed = parse_name(name)
+                if parsed and parsed.template == own:
+                    yield name
         for name, text in self.folder.links.items():
             path, dest = name == own and not self.below, posixpath.basename(text) == own
             if (path or dest) and not (path and dest):
