@@ -1,7 +1,6 @@
 """Whole trees: which stores are found, and what they hold."""
 
 import json
-from dataclasses import replace
 
 import pytest
 

@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +13,7 @@ from cryptography.x509.extensions import ExtensionTypeVar
 
 from diskimage_validator import pem
 from diskimage_validator.der import DerError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.name_hash import subject_hash
 
 MAX_CERTIFICATES: Final = 10_000

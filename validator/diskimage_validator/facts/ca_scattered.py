@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
-
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError, ValidatorError
 from diskimage_validator.facts.ca_content import parse_pem
@@ -24,7 +22,7 @@ from diskimage_validator.printable import clean_path
 
 MAX_STORES: Final = 1_000
 SOURCE_LIMIT: Final = 64 * 1024
-TRUSTSTORE: Final = Version("24.2")
+TRUSTSTORE: Final = "24.2"
 _REDIRECT: Final = re.compile(rb"""["'](/[A-Za-z0-9._+/-]{1,200}\.(?:pem|crt))["']""")
 _OWN_FILE: Final = re.compile(rb"""["']cacert\.pem["']""")
 _VERSION: Final = re.compile(rb"""^__version__ = ["']([0-9a-z.]{1,40})["']""", re.MULTILINE)
@@ -123,10 +121,12 @@ def _asks_the_system(engine: Engine, folder: str) -> bool:
     """Whether the certifi in ``folder`` is the one of a pip that asks the system's store, too."""
     if _certifi_consumer(folder) != "pip":
         return False
+    from packaging.version import InvalidVersion, Version
+
     found = _VERSION.search(_source(engine, f"{folder.removesuffix('/_vendor/certifi')}/__init__.py"))
     python = _PYTHON.search(folder)
     try:
-        new = found is not None and Version(found[1].decode()) >= TRUSTSTORE
+        new = found is not None and Version(found[1].decode()) >= Version(TRUSTSTORE)
     except InvalidVersion:
         return False
     return new and (python is None or int(python[1]) >= 10)

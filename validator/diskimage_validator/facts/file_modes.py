@@ -6,11 +6,11 @@ attributes, so those are not seen.
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.facts.scene import Scene
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_NAMED: Final = 5_000

@@ -3,7 +3,7 @@
 import posixpath
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
@@ -11,6 +11,7 @@ from diskimage_validator.errors import TargetError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.unit_files import UnitName, UnitText, parse_name
 from diskimage_validator.facts.unit_path import Folder, drop_ins
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 READ_LIMIT: Final = 1024 * 1024
