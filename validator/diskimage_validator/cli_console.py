@@ -74,16 +74,20 @@ class Progress:
             self._timer.join()
             self._timer = None
 
+    def stop(self) -> None:
+        """Take the line away, because something else is written now. A next step begins a new one."""
+        self._cancel()
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._cancel()
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self.stop()
 
 
 @contextlib.contextmanager

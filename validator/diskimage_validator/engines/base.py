@@ -153,6 +153,12 @@ class Engine(ABC):
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
 
+    def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
+        """Raise DeclinedError if it turned out that what was read is not certain.
+
+        Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
+        """
+
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""
 

@@ -148,11 +148,12 @@ def collect(
 
     ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
     ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
-    cannot be read becomes Unreadable, with the reason.
+    cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine cannot vouch for them.
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
     with engine.remembering():
         found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
+    engine.confirm()
     return Facts(
         version=FACTS_VERSION,
         target=replace(engine.target, name=clean_path(engine.target.name)),
