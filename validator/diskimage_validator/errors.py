@@ -38,6 +38,10 @@ class EngineError(ValidatorError):
     """An engine cannot run on this host, or died while it ran."""
 
 
+class DeclinedError(EngineError):
+    """An engine cannot read this target with certainty. ``message`` is the reason; another engine may go on."""
+
+
 class EntryNotFoundError(ValidatorError):
     """A path does not exist inside the target. Facts catch it; it reaches nobody else."""
 

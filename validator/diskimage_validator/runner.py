@@ -3,16 +3,16 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.model import DISTRIBUTION, NOT_ASKED, Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
+from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
 
 Progress = Callable[[str], None]
@@ -92,7 +92,7 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
         policy_name=policy.name,
         policy_digest=policy.digest,
         engine=facts.engine,
-        tool_version=version(DISTRIBUTION),
+        tool_version=VERSION,
         started=now.isoformat(timespec="seconds"),
         duration=duration,
         results=results,

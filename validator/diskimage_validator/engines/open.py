@@ -1,15 +1,15 @@
 """From what the user names to an engine that reads it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.engines.appliance import Progress
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.image_file import examine
 
+Progress = Callable[[str], None]
 ENGINES: Final = ("auto", "directory", "guestfs")
 
 
@@ -33,4 +33,6 @@ def open_target(
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
         return DirectoryEngine(Path(folder))
+    from diskimage_validator.engines.guestfs import GuestfsEngine
+
     return GuestfsEngine(examine(Path(target), image_format=image_format, progress=progress), progress=progress)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine, Stat
-from diskimage_validator.errors import ValidatorError
+from diskimage_validator.errors import DeclinedError, ValidatorError
 from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.printable import clean_path
 
@@ -87,6 +87,8 @@ class Scene:
         self._say(f"reading {reader.title}")
         try:
             return reader.read(self)
+        except DeclinedError:
+            raise  # no fact about the target: another engine has to read it, from the beginning
         except ValidatorError as error:
             return Unreadable(clean_path(error.message), clean_path(error.hint), type(error).__name__)
         except Exception as error:  # hostile content may break any parser; that must cost one fact, not the run
