@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from diskimage_validator.errors import EngineError
 
@@ -108,7 +109,14 @@ class Service:
             env=LOCALE,
             pass_fds=inherits,
         )
-        self.output = self._process.stdout
+        self._output = self._process.stdout
+
+    @property
+    def output(self) -> IO[bytes]:
+        """The pipe of a program that ``talks``."""
+        if self._output is None:
+            raise ValueError(f"{self.name} was started without a pipe")
+        return self._output
 
     @property
     def is_running(self) -> bool:

@@ -28,9 +28,9 @@ class Overlay:
         self.path = Path(self._folder.name) / "overlay.qcow2"
         # An absolute path, as examine returns it, cannot be taken for one of QEMU's protocols ("nbd:", "json:").
         command = ["qemu-img", "create", "-q", "-f", FORMAT, "-F", image.format, "-b", str(image.path), str(self.path)]
-        done = run(
-            [*command, str(size)] if size > image.virtual_size else command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS
-        )
+        if size > image.virtual_size:
+            command.append(str(size))
+        done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
         if done.status != 0:
             self.close()
             raise EngineError(f"qemu-img create: {done.stderr.strip()}")

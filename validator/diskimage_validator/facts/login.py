@@ -1,7 +1,7 @@
 """Who can log in to the node that an image becomes, with a key that the image does not know: its own files decide.
 
-systemd reads credentials from the machine's SMBIOS from version 252 on, and systemd-tmpfiles writes any file that one of
-them describes (systemd(1), tmpfiles.d(5)). So the key goes where the image's sshd looks for it, into a file that the
+systemd reads credentials from the machine's SMBIOS from version 252 on, and systemd-tmpfiles writes any file that one
+of them describes (systemd(1), tmpfiles.d(5)). So the key goes where the image's sshd looks for it, into a file that the
 image does not have, if there is such a place. Where systemd is older, cloud-init gives the key of a config drive to its
 default user. Nothing of the image's configuration is changed: who may not log in does not.
 """

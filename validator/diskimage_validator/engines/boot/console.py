@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from diskimage_validator.errors import UsageError
 from diskimage_validator.printable import printable
@@ -24,7 +24,7 @@ PATIENCE: Final = 5.0
 
 # ECMA-48: CSI sequences; strings (OSC, DCS, SOS, PM, APC) up to their end; all other escapes.
 _MOVES: Final = re.compile(rb"\x1b\[[0-9;]*[HfJ]")
-_ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
+_ESCAPES: Final = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
 
 
 def clean_lines(data: bytes) -> list[str]:
@@ -33,8 +33,9 @@ def clean_lines(data: bytes) -> list[str]:
     What moves the cursor or clears the screen, as a boot menu does, ends a line.
     """
     text = _ESCAPES.sub(b"", _MOVES.sub(b"\n", data)).decode("utf-8", "replace")
-    lines = (part.replace("\t", " ").strip() for part in re.split(r"[\r\n\f\v]+", text))
-    return [printable("".join(char for char in line if char >= " "), MAX_LINE) for line in lines if line.strip("\0\b ")]
+    parts = (part.replace("\t", " ") for part in re.split(r"[\r\n\f\v]+", text))
+    lines = ("".join(char for char in part if char >= " ").strip() for part in parts)
+    return [printable(line, MAX_LINE) for line in lines if line]
 
 
 class Console:
@@ -44,7 +45,7 @@ class Console:
     Raises UsageError if ``log`` cannot be written.
     """
 
-    def __init__(self, stream: BinaryIO, log: Path | None = None) -> None:
+    def __init__(self, stream: IO[bytes], log: Path | None = None) -> None:
         self.size = 0
         self.silent_since = time.monotonic()
         self._stream = stream

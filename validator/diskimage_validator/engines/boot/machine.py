@@ -24,7 +24,7 @@ SHOWN: Final = 15
 FIRST_WORD: Final = 10.0
 """Seconds after which SeaBIOS has said something under a KVM that works: it takes less than one."""
 SILENCE: Final = 60.0
-"""Seconds that a guest under KVM may say nothing before its log-in prompt. Slow things of a boot have a timer to show."""
+"""Seconds that a guest under KVM may say nothing. What is slow in a boot says so, with a timer."""
 POWERDOWN_TIMEOUT: Final = 60.0
 """Seconds for an orderly shutdown. Under TCG, systemd takes ten."""
 SSH: Final = 22
@@ -45,7 +45,6 @@ class Machine:
         program = qemu.find_machine()
         ours, theirs = socket.socketpair()
         self._qmp: Qmp | None = None
-        self._console: Console | None = None
         with theirs:
             command = qemu.command(program, accelerator, drives, options, strings, theirs.fileno())
             try:
@@ -56,8 +55,12 @@ class Machine:
                 ours.close()
                 raise
         try:
-            assert self._service.output is not None
             self._console = Console(self._service.output, options.serial_log)
+        except BaseException:
+            ours.close()
+            self._service.stop()
+            raise
+        try:
             self._qmp = Qmp(ours)
             self.port = self._qmp.forwarded_port(SSH)
         except BaseException as error:
@@ -73,7 +76,6 @@ class Machine:
         if not self._service.is_running:
             self.kill()  # so that all it said is read
             raise MachineDiedError(f"QEMU ended: {self.last_line() or 'it said nothing'}")
-        assert self._console is not None
         if self.accelerator == "kvm":
             silent = time.monotonic() - self._console.silent_since
             if silent > (SILENCE if self._console.size else FIRST_WORD):
@@ -86,14 +88,12 @@ class Machine:
 
     def last_line(self) -> str:
         """Return the newest line of the console."""
-        return next(iter(self._console.lines(1)), "") if self._console else ""
+        return next(iter(self._console.lines(1)), "")
 
     def last_words(self) -> str:
         """Return the end of what the console said, for an error: lines, cleaned."""
-        lines = self._console.lines(SHOWN) if self._console else []
-        return (
-            "\n".join(["the console's last lines:", *(f"  {line}" for line in lines)]) if lines else "no console output"
-        )
+        lines = [f"  {line}" for line in self._console.lines(SHOWN)]
+        return "\n".join(["the console's last lines:", *lines]) if lines else "no console output"
 
     def power_down(self, ask: Callable[[], None]) -> str:
         """Shut down in order: ``ask`` the guest, press its power button, pull the plug. Return what did not work.
@@ -117,10 +117,7 @@ class Machine:
         qmp, self._qmp = self._qmp, None
         if qmp:
             qmp.close()
-        if self._console:
-            self._console.close()
-        elif self._service.output:
-            self._service.output.close()
+        self._console.close()
 
 
 def accelerators() -> tuple[str, ...]:

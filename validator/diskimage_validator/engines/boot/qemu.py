@@ -1,4 +1,4 @@
-"""The machine as a command line of QEMU: what a flavor of an OpenStack cloud gives a node, and nothing else of the host.
+"""The machine as a command line of QEMU: what a flavor of an OpenStack cloud gives a node, and no more of the host.
 
 Virtio disk and network on q35, as Nova makes them; no display, no sound, no USB. The user network is closed
 (``restrict=on``, qemu(1)): the guest reaches nothing but what a rule names, and only we reach its port 22. QEMU itself

@@ -1,8 +1,8 @@
 """Wait for a machine that boots: for the first word of its sshd, and with a word about it now and then.
 
-The first host key is taken as the node's own, and pinned for the rest of the run. That is safe here, and only here: QEMU
-itself bound the port, on loopback, and told it to us over a channel that nobody else has; what answers there is our
-machine, whose network is closed. There is no way on which somebody could be in the middle.
+The first host key is taken as the node's own, and pinned for the rest of the run. That is safe here, and only here:
+QEMU itself bound the port, on loopback, and told it to us over a channel that nobody else has; what answers there is
+our machine, whose network is closed. There is no way on which somebody could be in the middle.
 """
 
 import logging
