@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from importlib.metadata import version
 
+from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.open import read_target
+from diskimage_validator.engines.open import BOTH, read_target
 from diskimage_validator.errors import DeclinedError, ValidatorError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
-from diskimage_validator.model import DISTRIBUTION, NOT_ASKED, Finding, Report, Result, Status
+from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
+from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
 
 Progress = Callable[[str], None]
@@ -65,8 +66,15 @@ def inspect(
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
-    besides those that ``only`` names, and the commands that the policy asks for are looked up.
+    besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
+    ``both``, too: see ``both.read_both``.
     """
+    if engine == BOTH:
+
+        def read_with(name: str) -> Facts:
+            return inspect(target, policy=policy, engine=name, image_format=image_format, only=only, progress=progress)
+
+        return read_both(read_with)
 
     def read(opened: Engine) -> Facts:
         if policy is None:
@@ -105,7 +113,7 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
         policy_name=policy.name,
         policy_digest=policy.digest,
         engine=facts.engine,
-        tool_version=version(DISTRIBUTION),
+        tool_version=VERSION,
         started=now.isoformat(timespec="seconds"),
         duration=duration,
         results=results,

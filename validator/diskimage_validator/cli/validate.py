@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from diskimage_validator import facts as facts_module
-from diskimage_validator.chain_fetch import fetch_chain
-from diskimage_validator.cli.fleet import Fleet, check_fleet
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option
+from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option
 from diskimage_validator.cli.reports import (
     FORMATS,
     Destination,
@@ -41,7 +39,7 @@ from diskimage_validator.runner import examine, run_checks
     metavar="NAME[:PORT][=CHAIN.pem]",
     help="An endpoint that has to be trusted, and what it presents; without a file that is fetched now; repeatable.",
 )
-@engine_option
+@facts_engine_option
 @image_format_option
 @click.option("--facts", "facts_file", metavar="FILE", help="Judge facts of 'inspect --format json', not an image.")
 @click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")
@@ -84,6 +82,8 @@ def validate_command(
     if len(targets) < 2:
         check_destinations(destinations)
     else:
+        from diskimage_validator.cli.fleet import Fleet, check_fleet
+
         check_fleet(targets, destinations)
     policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
     severity = Severity(threshold)
@@ -108,6 +108,8 @@ def _endpoint_option(text: str) -> Endpoint:
     address = parse_address(name)
     if given:
         return read_endpoint(address, chain)
+    from diskimage_validator.chain_fetch import fetch_chain
+
     return Endpoint(address, fetch_chain(address), source="fetched now")
 
 

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -24,7 +24,13 @@ RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_IN_ROOT: Final = 0x10
 RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
-"""Where a running system mounts what is no part of its disk: these folders count as empty if they are mount points."""
+"""Where a running system, or a build in its chroot, mounts what is no part of its disk: these folders count as empty if
+they are mount points, and nothing in them is there by its name either."""
+HINTS: Final = {
+    errno.ENOSYS: "Linux 5.6 or later is needed",
+    errno.EACCES: "read the folder as root, or as whoever may read all of it",
+    errno.EPERM: "read the folder as root, or as whoever may read all of it",
+}
 GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -48,10 +54,11 @@ class DirectoryEngine(Engine):
             raise UsageError(f"{root}: {getattr(error, 'strerror', '') or error}", "name a folder") from None
         try:
             with self._open("/", os.O_PATH) as descriptor:
-                self._device = os.fstat(descriptor).st_dev
+                device = os.fstat(descriptor).st_dev
+            self._mounted = tuple(folder for folder in KERNEL_FOLDERS if self._device(folder) not in (None, device))
         except OSError as error:
             self.close()
-            raise EngineError(f"{root}: openat2(2): {error.strerror}", "Linux 5.6 or later is needed") from error
+            raise EngineError(f"{root}: openat2(2): {error.strerror}", HINTS.get(error.errno or 0, "")) from error
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -72,15 +79,27 @@ class DirectoryEngine(Engine):
         finally:
             os.close(descriptor)
 
+    def _device(self, path: str) -> int | None:
+        """Return the number of the device that the folder at ``path`` is on, None if there is no such folder."""
+        try:
+            with self._open(path, os.O_PATH | os.O_DIRECTORY) as descriptor:
+                return os.fstat(descriptor).st_dev
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
+
     def _lstat(self, path: str) -> Stat | None:
+        if path.startswith(KERNEL_FOLDERS) and any(path.startswith(f"{folder}/") for folder in self._mounted):
+            return None
         try:
             with self._open(path, os.O_PATH) as descriptor:
                 found = os.fstat(descriptor)
         except OSError as error:
             if error.errno in GONE:
                 return None
-            raise
-        return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
+            raise _engine_error(error) from error
+        return _stat(found)
 
     def _readlink(self, path: str) -> str:
         with _engine_errors(), self._open(path, os.O_PATH) as descriptor:
@@ -100,9 +119,24 @@ class DirectoryEngine(Engine):
 
     def _listdir(self, path: str) -> list[str]:
         with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-            if path in KERNEL_FOLDERS and os.fstat(descriptor).st_dev != self._device:
+            if path in self._mounted:
                 return []
             return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            if path in self._mounted:
+                return []
+            found = []
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):  # a live system may have removed it meanwhile
+                        found.append((entry.name, _stat(entry.stat(follow_symlinks=False))))
+            return found
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
 
 
 @contextmanager
@@ -110,4 +144,8 @@ def _engine_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EngineError(f"{error.filename}: {error.strerror}") from error
+        raise _engine_error(error) from error
+
+
+def _engine_error(error: OSError) -> EngineError:
+    return EngineError(f"{error.filename}: {error.strerror}", HINTS.get(error.errno or 0, ""))

@@ -8,6 +8,8 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import DeclinedError, UsageError
 
 ENGINES: Final = ("auto", "direct", "directory", "guestfs")
+BOTH: Final = "both"
+"""Said instead of an engine where a target's facts are read: with two, which are held against each other."""
 
 Progress = Callable[[str], None]
 T = TypeVar("T")
