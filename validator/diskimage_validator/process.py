@@ -100,6 +100,7 @@ class Service:
         for program in ("prlimit", "unshare", "setpriv", command[0]):
             if find_program(program) is None:
                 raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
+        self.name = command[0]
         self._said = b""
         self._process = subprocess.Popen(
             full,
@@ -139,9 +140,6 @@ class Service:
 
     def stop(self) -> None:
         """End it, at once if it does not listen. Calling it twice is harmless."""
-        stderr = self._process.stderr
-        if stderr is None or stderr.closed:
-            return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
@@ -152,8 +150,9 @@ class Service:
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
         finally:
-            self._said = stderr.read()
-            stderr.close()
+            if self._process.stderr is not None and not self._process.stderr.closed:
+                self._said = self._process.stderr.read()
+                self._process.stderr.close()
 
 
 def _offline() -> list[str]:
