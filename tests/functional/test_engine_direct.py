@@ -8,6 +8,7 @@ import pytest
 
 from diskimage_validator import open_target
 from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
+from diskimage_validator.engines.appliance import launch
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.facts import Facts, collect, dump
 from diskimage_validator.runner import inspect
@@ -76,6 +77,40 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_is_the_same_to_the_last_byte(root: Path, tmp_path: Path, layout: str) -> None:
     assert_same(disks.qcow2(LAYOUTS[layout](root, tmp_path / "disk.raw"), tmp_path / "disk.qcow2", "-c"))
+
+
+def lvm(root: Path, disk: Path) -> Path:
+    """Have LVM itself make a root, split into two segments, and a volume for swap."""
+    disks.partitioned(disk, "label: gpt\nsize=8MiB\n,,lvm\n", 128 * disks.MIB)
+    (root / "etc/fstab").write_text("/dev/mapper/rl--9-root / ext4 defaults 0 1\n/dev/rl-9/swap none swap sw 0 0\n")
+    archive = root.parent / "root.tar"
+    disks.run("tar", "-C", root, "-cf", archive, ".")
+    handle, _ = launch(lambda handle: handle.add_drive_opts(str(disk), format="raw"))
+    handle.pvcreate("/dev/sda2")
+    handle.vgcreate("rl-9", ["/dev/sda2"])
+    handle.lvcreate("root", "rl-9", 20)
+    handle.lvcreate("swap", "rl-9", 16)
+    handle.lvresize("/dev/rl-9/root", 60)
+    handle.mkswap("/dev/rl-9/swap")
+    handle.mkfs("ext4", "/dev/rl-9/root")
+    handle.mount("/dev/rl-9/root", "/")
+    handle.tar_in(str(archive), "/")
+    handle.shutdown()
+    handle.close()
+    return disk
+
+
+def test_logical_volumes_are_the_same_to_the_last_byte(root: Path, tmp_path: Path) -> None:
+    disk = lvm(root, tmp_path / "disk.raw")
+    assert_same(disk)
+    with open_target(str(disk), engine="direct") as engine:
+        found = engine.disk()
+    assert found is not None
+    assert {one.device: one.mountpoint for one in found.filesystems} == {
+        "/dev/rl-9/root": "/",
+        "/dev/rl-9/swap": None,
+        "/dev/sda1": None,
+    }
 
 
 def test_guestfs_goes_on_where_the_direct_engine_declines(root: Path, tmp_path: Path) -> None:
