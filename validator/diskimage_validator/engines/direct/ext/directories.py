@@ -17,8 +17,8 @@ from diskimage_validator.errors import DeclinedError, EntryNotFoundError
 
 INDEXED: Final = 0x1000
 """EXT4_INDEX_FL: the first block of the directory is the root of an index."""
-LARGEST: Final = 4 << 20
-"""Bytes of one directory: 100,000 names of 32 bytes."""
+LARGEST: Final = 16 << 20
+"""Bytes of one directory: twice what its most names need, if they are short."""
 ALL_BYTES: Final = 2 << 30
 ALL_NAMES: Final = 4_000_000
 """What is read of all directories together. A node has a thousandth of the names."""
@@ -108,8 +108,10 @@ class Directories:
         if held is not None:
             return held
         inode, block_size = self._inodes.inode(number), self._space.block_size
-        if not stat.S_ISDIR(inode.mode) or not 0 < inode.size <= LARGEST or inode.size % block_size:
-            raise DeclinedError(f"ext: inode {number} is no directory, or one of {inode.size} bytes")
+        if not stat.S_ISDIR(inode.mode):
+            raise DeclinedError(f"ext: inode {number} is no directory")
+        if not 0 < inode.size <= LARGEST or inode.size % block_size:
+            raise DeclinedError(f"ext: directory {number} has {inode.size} bytes")
         if number not in self._read:
             self._read.add(number)
             self._bytes += inode.size
