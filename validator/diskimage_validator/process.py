@@ -101,6 +101,7 @@ class Service:
             if find_program(program) is None:
                 raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
         self.name = command[0]
+        self._said = b""
         self._process = subprocess.Popen(
             full,
             stdin=subprocess.DEVNULL,
@@ -132,9 +133,9 @@ class Service:
         return True
 
     def last_words(self) -> str:
-        """Return the last line that a program that has ended wrote on standard error, or its exit status."""
-        data = self._process.stderr.read() if self._process.stderr and not self._process.stderr.closed else b""
-        lines = data.decode(errors="replace").strip().splitlines()
+        """Stop it, and return the last line that it wrote on standard error, or else its exit status."""
+        self.stop()
+        lines = self._said.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else f"exit status {self._process.returncode}"
 
     def stop(self) -> None:
@@ -149,7 +150,8 @@ class Service:
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
         finally:
-            if self._process.stderr:
+            if self._process.stderr is not None and not self._process.stderr.closed:
+                self._said = self._process.stderr.read()
                 self._process.stderr.close()
 
 
