@@ -119,6 +119,46 @@ class Service:
                 self._process.stderr.close()
 
 
+class Background:
+    """A program that computes something beside us, out of a file: started now, waited for when its output is needed.
+
+    Like a Service it ends when the thread that started it does.
+    """
+
+    def __init__(self, command: Sequence[str], *, stdin: int) -> None:
+        """Start ``command`` with the open file ``stdin``. Raises EngineError if setpriv(1) is missing."""
+        if find_program("setpriv") is None:
+            raise EngineError("setpriv is not installed", "install the package that provides setpriv")
+        self.name = command[0]
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig=KILL", "--", *command],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=LOCALE,
+            text=True,
+        )
+
+    def result(self) -> str:
+        """Return the output, once. Raises EngineError if the program failed."""
+        try:
+            output, _ = self._process.communicate()
+        except BaseException:  # Ctrl-C
+            self.stop()
+            raise
+        if self._process.returncode:
+            raise EngineError(f"{self.name} ended with status {self._process.returncode}")
+        return output
+
+    def stop(self) -> None:
+        """End it at once. Calling it twice is harmless."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
 def _offline() -> list[str]:
     """Return the unshare(1) call for a network namespace. Whoever is not root needs a user namespace around it."""
     user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
