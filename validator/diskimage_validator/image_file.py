@@ -93,6 +93,11 @@ def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:
     )
 
 
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of the file's bytes, as they are now, as lower-case hex."""
+    return Digest(path).result()
+
+
 def _regular_file(path: Path) -> Path:
     try:
         real = path.resolve(strict=True)

@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, NamedTuple, Self
 
 from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
 
 MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
@@ -158,6 +158,13 @@ class Engine(ABC):
 
         Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
         """
+
+    def identity(self) -> TargetInfo:
+        """Return ``target`` with the digest of an image, which may have to be waited for.
+
+        Raises TargetError if the image changed while it was read.
+        """
+        return self.target
 
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""

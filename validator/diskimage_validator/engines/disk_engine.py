@@ -1,6 +1,7 @@
 """What the engines for disk images have in common: which file system is the root, and what its fstab mounts."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -26,7 +27,6 @@ class DiskEngine(Engine):
                 name=str(image.path),
                 kind="disk-image",
                 format=image.format,
-                sha256=image.sha256,
                 file_size=image.file_size,
                 virtual_size=image.virtual_size,
             )
@@ -35,6 +35,10 @@ class DiskEngine(Engine):
         self._volumes: tuple[Volume, ...] = ()
         self._types: dict[str, str] = {}
         self._mounted: dict[str, str] = {}
+
+    def identity(self) -> TargetInfo:
+        """Return ``target`` with the sha256 of the image, which is computed while the image is read."""
+        return replace(self.target, sha256=self._image.sha256)
 
     @abstractmethod
     def _mount(self, volume: Volume, mountpoint: str) -> bool:

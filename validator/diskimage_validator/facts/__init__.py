@@ -159,9 +159,10 @@ def collect(
             name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS
         }
     engine.confirm()
+    target = engine.identity()
     return Facts(
         version=FACTS_VERSION,
-        target=replace(engine.target, name=clean_path(engine.target.name)),
+        target=replace(target, name=clean_path(target.name)),
         engine=engine.name,
         notes=tuple(clean_path(note) for note in engine.notes),
         collected=datetime.now(UTC),
