@@ -115,6 +115,8 @@ class Engine(ABC):
     """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
 
     name: ClassVar[str]
+    is_at_rest: ClassVar[bool] = False
+    """Whether nobody changes the target, and a walk through it comes by everything that can be asked for."""
 
     def __init__(self, target: TargetInfo) -> None:
         self.target = target
@@ -122,6 +124,7 @@ class Engine(ABC):
         """Remarks for the report, e.g. that the appliance runs without KVM."""
         self._remembered: dict[str, Stat | None] | None = None
         self._resolved: dict[str, str] = {}
+        self._complete = False
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -176,8 +179,8 @@ class Engine(ABC):
         surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
         known = self._remembered
-        if known is not None and path in known:
-            return known[path]
+        if known is not None and (path in known or self._complete):
+            return known.get(path)
         if "\0" in path or len(path) > PATH_MAX:
             return None
         try:
@@ -199,7 +202,7 @@ class Engine(ABC):
         try:
             yield
         finally:
-            self._remembered, self._resolved = None, {}
+            self._remembered, self._resolved, self._complete = None, {}, False
 
     # What facts use.
 
@@ -303,6 +306,7 @@ class Engine(ABC):
         directory inside itself.
         """
         pending = [self.resolve(path)]
+        whole = pending == ["/"] and self.is_at_rest and self._find("/") is not None
         while pending:
             folder = pending.pop()
             if len(folder) > PATH_MAX:
@@ -312,10 +316,12 @@ class Engine(ABC):
             for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
                 child = prefix + name
                 if known is not None and len(known) < _MAX_KNOWN:
-                    known[child] = entry
+                    known.setdefault(child, entry)
                 yield child, entry
                 if entry.is_dir:
                     pending.append(child)
+        if whole and self._remembered is not None and len(self._remembered) < _MAX_KNOWN:
+            self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
@@ -20,6 +20,8 @@ class DiskEngine(Engine):
     An engine sets ``_volumes``, what can be mounted, and ``_types``, all file systems by libguestfs' name of them, and
     then calls ``_mount_root`` and ``_mount_fstab``. ``_mounted`` is the mount point by the name of the volume.
     """
+
+    is_at_rest: ClassVar[bool] = True
 
     def __init__(self, image: ImageFile) -> None:
         super().__init__(

@@ -21,6 +21,8 @@ LARGEST: Final = 16 << 20
 """Bytes of one directory: 400,000 names of 32 bytes."""
 ALL: Final = 512 << 20
 """Bytes of all directories together."""
+FILES: Final = 200_000
+"""Files whose inode is kept after their directory was scanned: they may be read next."""
 HELD: Final = 4 << 20
 """Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
 
@@ -32,6 +34,7 @@ class Directories:
         self._space = space
         self._inodes = inodes
         self._numbers = {"/": ROOT}
+        self._files: dict[str, int] = {}
         self._paths = {ROOT: "/"}
         self._counted: set[int] = set()
         self._left = ALL
@@ -40,7 +43,7 @@ class Directories:
 
     def find(self, path: str) -> int | None:
         """Return the inode of ``path``, None if there is no such entry."""
-        known = self._numbers.get(path)
+        known = self._numbers.get(path) or self._files.get(path)
         if known is not None:
             return known
         parent, _, name = path.rpartition("/")
@@ -59,6 +62,8 @@ class Directories:
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
+            elif len(self._files) < FILES:
+                self._files[f"{prefix}/{name}"] = number
         return found
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
