@@ -11,19 +11,25 @@ import posixpath
 import stat as stat_module
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Self
 
-from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
 from diskimage_validator.model import TargetInfo
+from diskimage_validator.process import Completed
 
 MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
 PATH_MAX = 4096  # linux/limits.h
 DEFAULT_READ_LIMIT = 64 * 1024 * 1024
 """Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
+
+RUN_LIMIT = 4 * 1024 * 1024
+"""Bytes of standard output that a command may print unless told otherwise."""
+KERNEL_FOLDERS = ("/proc", "/sys", "/dev", "/run")
+"""Where a running system mounts what is no part of its disk: these folders count as empty if they are mount points."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +116,15 @@ class Engine(ABC):
     """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
 
     name: ClassVar[str]
+    live = False
+    """Whether this is a running system, so that ``run`` works."""
 
     def __init__(self, target: TargetInfo) -> None:
         self.target = target
         self.notes: list[str] = []
         """Remarks for the report, e.g. that the appliance runs without KVM."""
+        self.denied: list[PermissionDeniedError] = []
+        """What could not be read for want of rights, in the order in which it was tried."""
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -145,6 +155,23 @@ class Engine(ABC):
     def disk(self) -> Disk | None:
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
+
+    def run(
+        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+    ) -> Completed:
+        """Run ``command`` on the running system, without standard input, and return what it said.
+
+        Only for a target that is ``live``. ``timeout`` is in seconds, ``limit`` the bytes of standard output that are
+        allowed; the command is ended, and EngineError raised, if either is exceeded. A command that is not there ends
+        with status 127. Raises PermissionDeniedError if the account may not run commands, or not ``as_root``.
+        """
+        raise NotImplementedError(f"{self.name}: {command[0]}: the target does not run")
+
+    def deny(self, subject: str, hint: str = "") -> PermissionDeniedError:
+        """Return the error to be raised for ``subject``, which may not be read, and take note of it."""
+        error = PermissionDeniedError(f"{subject}: permission denied", hint)
+        self.denied.append(error)
+        return error
 
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""

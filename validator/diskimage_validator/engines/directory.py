@@ -8,14 +8,15 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
-from diskimage_validator.engines.base import Engine, Stat
-from diskimage_validator.errors import EngineError, UsageError
+from diskimage_validator.engines.base import KERNEL_FOLDERS, RUN_LIMIT, Engine, Stat
+from diskimage_validator.errors import EngineError, EntryNotFoundError, UsageError
 from diskimage_validator.model import TargetInfo
+from diskimage_validator.process import Completed, run_bounded
 
 SYS_OPENAT2: Final = 437
 """The same on every architecture of Linux: include/uapi/asm-generic/unistd.h."""
@@ -23,8 +24,8 @@ RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_IN_ROOT: Final = 0x10
 RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
-KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
-"""Where a running system mounts what is no part of its disk: these folders count as empty if they are mount points."""
+DENIED: Final = (errno.EACCES, errno.EPERM)
+AS_ROOT: Final = "run this as root"
 GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -35,11 +36,15 @@ class _OpenHow(ctypes.Structure):
 
 
 class DirectoryEngine(Engine):
-    """Read-only view of the folder ``root``. Raises UsageError if it is none, EngineError before Linux 5.6."""
+    """Read-only view of the folder ``root``; ``live`` if that is the running system, whose commands may be run.
+
+    Raises UsageError if it is no folder, EngineError before Linux 5.6.
+    """
 
     name: ClassVar[str] = "directory"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, live: bool = False) -> None:
+        self.live = live
         super().__init__(TargetInfo(name=str(root), kind="directory"))
         self._libc = ctypes.CDLL(None, use_errno=True)
         try:
@@ -79,16 +84,18 @@ class DirectoryEngine(Engine):
         except OSError as error:
             if error.errno in GONE:
                 return None
-            raise
+            if error.errno in DENIED:
+                raise self.deny(path, AS_ROOT) from None
+            raise EngineError(f"{path}: {error.strerror}") from error
         return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
 
     def _readlink(self, path: str) -> str:
-        with _engine_errors(), self._open(path, os.O_PATH) as descriptor:
+        with self._errors(), self._open(path, os.O_PATH) as descriptor:
             return os.readlink("", dir_fd=descriptor)
 
     def _read(self, path: str, offset: int, size: int) -> bytes:
         # O_NONBLOCK: should the file have become a FIFO meanwhile, nobody waits for its writer.
-        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+        with self._errors(), self._open(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise EngineError(f"{path}: no longer a regular file")
             parts = []
@@ -99,15 +106,31 @@ class DirectoryEngine(Engine):
             return b"".join(parts)
 
     def _listdir(self, path: str) -> list[str]:
-        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-            if path in KERNEL_FOLDERS and os.fstat(descriptor).st_dev != self._device:
-                return []
-            return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+        try:
+            with self._errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+                if path in KERNEL_FOLDERS and os.fstat(descriptor).st_dev != self._device:
+                    return []
+                return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+        except EntryNotFoundError:  # a live system lost it meanwhile
+            return []
 
+    def run(
+        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+    ) -> Completed:
+        """Run ``command`` on this host, if the target is the running system: see Engine."""
+        if not self.live:
+            return super().run(command, timeout=timeout, as_root=as_root, limit=limit)
+        if as_root and os.geteuid() != 0:
+            raise self.deny(command[0], AS_ROOT)
+        return run_bounded(command, timeout=timeout, limit=limit)
 
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise EngineError(f"{error.filename}: {error.strerror}") from error
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in DENIED:
+                raise self.deny(str(error.filename), AS_ROOT) from None
+            if error.errno == errno.ENOENT:
+                raise EntryNotFoundError(f"{error.filename}: {error.strerror}") from None
+            raise EngineError(f"{error.filename}: {error.strerror}") from error
