@@ -35,7 +35,7 @@ def load() -> "dict[str, Target]":
     """Import and instrument everything, which takes some seconds, and return the targets."""
     atheris.enabled_hooks.add("str")  # comparisons by startswith() and endswith() guide it as those by == do
     with atheris.instrument_imports(include=INSTRUMENTED):
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - under the eyes of atheris
+        from tests.fuzz.targets import TARGETS
 
     for function in [thing for thing in gc.get_objects() if isinstance(thing, FunctionType)]:
         if function.__module__ and function.__module__.startswith("diskimage_validator."):
@@ -77,7 +77,7 @@ def run(target: "Target", seconds: int, *, keep: bool, long: bool) -> int:
 
 def prolonging(target: "Target") -> Callable[[bytes], None]:
     """Return what feeds ``target`` with prolonged inputs."""
-    from tests.fuzz.target import prolonged  # noqa: PLC0415 - it was imported under the eyes of atheris
+    from tests.fuzz.target import prolonged
 
     return lambda data: target.feed(prolonged(data))
 

@@ -168,7 +168,7 @@ def _replay(data: bytes) -> Any:
 
 
 def _dumped() -> Iterable[bytes]:
-    yield facts._ADAPTER.dump_json(facts_of(images.debian(), disk=images.disk()))
+    yield facts._adapter().dump_json(facts_of(images.debian(), disk=images.disk()))
 
 
 def _versions(data: bytes) -> Any:

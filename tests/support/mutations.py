@@ -135,11 +135,11 @@ class Draft(Engine):
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permission bits of what is there."""
-        self._restat(path, lambda old: replace(old, mode=stat.S_IFMT(old.mode) | mode))
+        self._restat(path, lambda old: old._replace(mode=stat.S_IFMT(old.mode) | mode))
 
     def chown(self, path: str, uid: int, gid: int) -> None:
         """Set the owner of what is there."""
-        self._restat(path, lambda old: replace(old, uid=uid, gid=gid))
+        self._restat(path, lambda old: old._replace(uid=uid, gid=gid))
 
     def change_disk(self, **changes: Any) -> None:
         """Replace fields of the disk. Only for trees that have one."""
@@ -157,7 +157,7 @@ class Draft(Engine):
         real = self.resolve(path)
         entry = self._lstat(real)
         assert entry is not None
-        self._upper[real] = Changed(replace(entry, size=len(content)), content)
+        self._upper[real] = Changed(entry._replace(size=len(content)), content)
 
     def _restat(self, path: str, change: Callable[[Stat], Stat]) -> None:
         real = self.resolve(path)

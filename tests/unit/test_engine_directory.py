@@ -2,6 +2,8 @@
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,56 @@ def test_the_running_system_is_a_target() -> None:
     with open_target("/") as engine:
         assert engine.exists("/etc/os-release")
         assert engine.listdir("/proc") == []
+        assert Path("/proc/self/status").exists()
+        assert not engine.exists("/proc/self/status")
+        assert not engine.exists("/dev/null")
+
+
+def test_kernel_folders_that_are_not_mounted_are_read_like_others(root: Path) -> None:
+    (root / "dev").mkdir()
+    (root / "dev/forgotten").write_text("x")
+    (root / "devices").mkdir()
+    (root / "devices/file").write_text("y")
+    with DirectoryEngine(root) as engine:
+        assert engine.read("/dev/forgotten") == b"x"
+        assert engine.read("/devices/file") == b"y"
+
+
+READ_AS_NOBODY = """\
+import os, sys
+from pathlib import Path
+from diskimage_validator.engines.directory import DirectoryEngine
+from diskimage_validator.errors import EngineError, PermissionDeniedError
+os.chdir(sys.argv[1])  # what is above is not for everybody
+os.setgid(65534)
+os.setuid(65534)
+root = Path()
+with DirectoryEngine(root) as engine:
+    print(engine.read("/etc/os-release"))
+    for read in (engine.listdir, engine.stat):
+        try:
+            read("/closed" if read == engine.listdir else "/closed/file")
+        except PermissionDeniedError as error:
+            print(error.message, error.hint)
+    try:
+        DirectoryEngine(root / "closed")
+    except EngineError as error:
+        print(error.message, error.hint)
+"""
+
+
+def test_what_may_not_be_read_is_an_error_that_says_so(root: Path) -> None:
+    (root / "closed").mkdir(mode=0o700)
+    done = subprocess.run(
+        [sys.executable, "-c", READ_AS_NOBODY, str(root)], capture_output=True, text=True, check=False
+    )
+    remedy = "read the folder as root, or as whoever may read all of it"
+    assert done.stdout.splitlines() == [
+        "b'ID=debian\\n'",
+        f"/closed: permission denied {remedy}",
+        f"/closed/file: permission denied {remedy}",
+        f"closed: openat2(2): Permission denied {remedy}",
+    ], done.stderr
 
 
 def test_another_engine_cannot_read_folders(root: Path) -> None:

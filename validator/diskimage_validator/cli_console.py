@@ -9,14 +9,15 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import TYPE_CHECKING, Final, Self, TextIO
 
 import click
-from rich.console import Console
-from rich.status import Status
 
 from diskimage_validator.errors import UsageError, ValidatorError
 from diskimage_validator.printable import printable
+
+if TYPE_CHECKING:  # rich is imported when there is progress to be shown: most runs are over before
+    from rich.status import Status
 
 PATIENCE: Final = 2.0
 """Seconds that a step may take before a person is told about it."""
@@ -39,7 +40,6 @@ class Progress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._status: Status | None = None
         self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
@@ -58,12 +58,15 @@ class Progress:
         self._timer.start()
 
     def _show(self, step: str) -> None:
+        from rich.console import Console
+
         with self._lock:
-            if self._console.is_terminal:
-                self._status = self._console.status(f"{step} ...")
+            console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+            if console.is_terminal:
+                self._status = console.status(f"{step} ...")
                 self._status.start()
             else:
-                self._console.print(f"{step} ...", soft_wrap=True)
+                console.print(f"{step} ...", soft_wrap=True)
 
     def _cancel(self) -> None:
         if self._timer is not None:
@@ -71,16 +74,20 @@ class Progress:
             self._timer.join()
             self._timer = None
 
+    def stop(self) -> None:
+        """Take the line away, because something else is written now. A next step begins a new one."""
+        self._cancel()
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._cancel()
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        self.stop()
 
 
 @contextlib.contextmanager

@@ -42,6 +42,10 @@ class PermissionDeniedError(ValidatorError):
     """The account that reads the target may not read this. What depends on it is skipped, and says so."""
 
 
+class DeclinedError(EngineError):
+    """An engine cannot read this target with certainty. ``message`` is the reason; another engine may go on."""
+
+
 class EntryNotFoundError(ValidatorError):
     """A path does not exist inside the target. Facts catch it; it reaches nobody else."""
 

@@ -8,16 +8,14 @@ QEMU's tools see the file, with the format given explicitly and under resource l
 
 import hashlib
 import json
-import logging
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from oslo_utils.imageutils import format_inspector
-
 from diskimage_validator.errors import TargetError, UsageError
+from diskimage_validator.oslo_inspector import format_inspector
 from diskimage_validator.process import Limits, run
 
 FORMATS: Final = ("qcow2", "raw")
@@ -33,9 +31,6 @@ REFUSALS: Final = {
     "unknown_features": "it uses qcow2 features that are not known to be safe",
 }
 """The names of oslo.utils' safety checks, in words."""
-
-# The inspector also logs what it raises; without a handler Python would print that on stderr.
-logging.getLogger(format_inspector.__name__).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -110,9 +105,10 @@ def _inspect_header(path: Path, stated: str | None) -> str:
     """Return the format of the image, ``qcow2`` or ``raw``, after the header's safety checks."""
     if stated is not None and stated not in FORMATS:
         raise UsageError(f"image format {stated!r} is not supported", f"supported: {', '.join(FORMATS)}")
+    oslo: Any = format_inspector()
     try:
-        inspector = format_inspector.detect_file_format(str(path))
-    except format_inspector.ImageFormatError as error:
+        inspector = oslo.detect_file_format(str(path))
+    except oslo.ImageFormatError as error:
         raise TargetError(f"{path}: ambiguous image format: {error}") from None
     # The inspector calls a raw disk by its partition table; an empty file matches nothing.
     found = "unknown" if inspector is None else str(inspector)
@@ -125,14 +121,14 @@ def _inspect_header(path: Path, stated: str | None) -> str:
     if stated is not None and stated != found:
         raise TargetError(f"{path}: stated to be {stated}, but its header says {found}")
     if found == "qcow2" and inspector is not None:
-        _refuse_unsafe_header(path, inspector)
+        _refuse_unsafe_header(path, oslo, inspector)
     return found
 
 
-def _refuse_unsafe_header(path: Path, inspector: format_inspector.FileInspector) -> None:
+def _refuse_unsafe_header(path: Path, oslo: Any, inspector: Any) -> None:
     try:
         inspector.safety_check()
-    except format_inspector.SafetyCheckFailed as error:
+    except oslo.SafetyCheckFailed as error:
         reasons = "; ".join(REFUSALS.get(name, str(reason)) for name, reason in error.failures.items())
         raise TargetError(
             f"{path}: refused: {reasons}",

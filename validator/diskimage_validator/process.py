@@ -3,6 +3,7 @@
 Programs that parse hostile input run under prlimit(1), so that a crafted image cannot take the host's memory or CPU.
 """
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -16,6 +17,7 @@ from typing import Final
 
 from diskimage_validator.errors import EngineError
 
+STOP_TIMEOUT = 5.0
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 NOT_FOUND: Final = 127
@@ -24,14 +26,19 @@ MAX_ERRORS: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits for one process: address space in bytes, CPU time in seconds (setrlimit(2))."""
+    """Limits for one process: address space in bytes, CPU time in seconds (setrlimit(2)).
+
+    ``file_size`` is what it may write into a file, in bytes; None for no limit.
+    """
 
     address_space: int = 1 << 30
     cpu_seconds: int = 30
+    file_size: int | None = None
 
     def command(self) -> list[str]:
         """Return the prlimit(1) call that goes in front of a command."""
-        return ["prlimit", f"--as={self.address_space}", f"--cpu={self.cpu_seconds}", "--core=0", "--"]
+        size = [] if self.file_size is None else [f"--fsize={self.file_size}"]
+        return ["prlimit", f"--as={self.address_space}", f"--cpu={self.cpu_seconds}", *size, "--core=0", "--"]
 
 
 @dataclass(frozen=True)
@@ -120,3 +127,55 @@ def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Comple
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
     return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
+
+
+class Service:
+    """A program that runs beside us until ``stop``, without standard input and with its standard output thrown away.
+
+    It is a child of ours that does not become a daemon, so its process id is ours to signal. It also ends when the
+    thread that started it does, however that happens (PR_SET_PDEATHSIG, prctl(2)). With ``offline`` it is in a network
+    namespace of its own, where not even the loopback is up.
+    """
+
+    def __init__(self, command: Sequence[str], *, limits: Limits, offline: bool) -> None:
+        """Start ``command``. Raises EngineError if the program, or one of util-linux that starts it, is missing."""
+        full = [*limits.command(), *(_offline() if offline else ()), "setpriv", "--pdeathsig=KILL", "--", *command]
+        for program in ("prlimit", "unshare", "setpriv", command[0]):
+            if find_program(program) is None:
+                raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
+        self.name = command[0]
+        self._process = subprocess.Popen(
+            full, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=LOCALE
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def last_words(self) -> str:
+        """Return the last line that a program that has ended wrote on standard error, or its exit status."""
+        data = self._process.stderr.read() if self._process.stderr and not self._process.stderr.closed else b""
+        lines = data.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"exit status {self._process.returncode}"
+
+    def stop(self) -> None:
+        """End it, at once if it does not listen. Calling it twice is harmless."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except BaseException as error:  # a second Ctrl-C must not leave it behind either
+            self._process.kill()
+            self._process.wait()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+        finally:
+            if self._process.stderr:
+                self._process.stderr.close()
+
+
+def _offline() -> list[str]:
+    """Return the unshare(1) call for a network namespace. Whoever is not root needs a user namespace around it."""
+    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
+    return ["unshare", *user, "--net", "--"]

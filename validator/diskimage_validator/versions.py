@@ -7,14 +7,13 @@ librpm's; epoch, version and release are split here, as ``rpmverParse`` of librp
 import operator
 import re
 from collections.abc import Callable
-from typing import Final
-
-from univers.debian import Version as DebianVersion
-from univers.debian import compare_versions
-from univers.rpm import vercmp
+from typing import TYPE_CHECKING, Final
 
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.relations import OPERATORS
+
+if TYPE_CHECKING:  # univers is imported when versions of that kind are compared
+    from univers.debian import Version as DebianVersion
 
 MAX_LENGTH: Final = 255
 """Characters of a version that is compared; a longer one is nobody's, and would only cost time."""
@@ -60,10 +59,14 @@ def _order(manager: str) -> Callable[[str, str], int]:
 
 
 def _compare_dpkg(version: str, other: str) -> int:
+    from univers.debian import compare_versions
+
     return int(compare_versions(_parse_dpkg(version), _parse_dpkg(other)))
 
 
-def _parse_dpkg(text: str) -> DebianVersion:
+def _parse_dpkg(text: str) -> "DebianVersion":
+    from univers.debian import Version as DebianVersion
+
     if len(text) <= MAX_LENGTH and text.isascii() and text == text.strip():
         try:
             parsed: DebianVersion = DebianVersion.from_string(text)
@@ -74,6 +77,8 @@ def _parse_dpkg(text: str) -> DebianVersion:
 
 
 def _compare_rpm(version: str, other: str) -> int:
+    from univers.rpm import vercmp
+
     (epoch, *rest), (other_epoch, *other_rest) = _parse_rpm(version), _parse_rpm(other)
     if epoch != other_epoch:
         return -1 if int(epoch) < int(other_epoch) else 1

@@ -10,11 +10,8 @@ from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
-from diskimage_validator.reports.text_report import write_all, write_verdict
-from diskimage_validator.reports.zuul_report import write_with
 
 FORMATS: Final = (*WRITERS, *FACT_WRITERS)
-TEXT_WRITERS: Final = {"verdict": write_verdict, "all": write_all}
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,8 @@ def write_reports(report: Report, facts: Facts, destinations: Sequence[Destinati
         try:
             with output(destination.path) as stream:
                 if destination.format == "zuul":
+                    from diskimage_validator.reports.zuul_report import write_with
+
                     write_with(report, stream, threshold, _beside(destination, destinations))
                 else:
                     _write(report, facts, destination, stream, threshold)
@@ -80,7 +79,9 @@ def _write(report: Report, facts: Facts, destination: Destination, stream: TextI
     if destination.format in FACT_WRITERS:
         FACT_WRITERS[destination.format].write(facts, stream)
     elif destination.format == "text" and destination.style:
-        TEXT_WRITERS[destination.style](report, stream, threshold)
+        from diskimage_validator.reports.text_report import write_all, write_verdict
+
+        {"verdict": write_verdict, "all": write_all}[destination.style](report, stream, threshold)
     else:
         WRITERS[destination.format](report, stream, threshold)
 

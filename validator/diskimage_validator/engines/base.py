@@ -12,10 +12,11 @@ import stat as stat_module
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Final, NamedTuple, Self
 
 from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
 from diskimage_validator.model import TargetInfo
@@ -26,14 +27,18 @@ PATH_MAX = 4096  # linux/limits.h
 DEFAULT_READ_LIMIT = 64 * 1024 * 1024
 """Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
 
-RUN_LIMIT = 4 * 1024 * 1024
+RUN_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of standard output that a command may print unless told otherwise."""
-KERNEL_FOLDERS = ("/proc", "/sys", "/dev", "/run")
-"""Where a running system mounts what is no part of its disk: these folders count as empty if they are mount points."""
+KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
+"""Where a running system, or a build in its chroot, mounts what is no part of its disk: these folders count as empty if
+they are mount points, and nothing in them is there by its name either."""
+_TYPE: Final = 0o170000
+"""The bits of a mode that tell what an entry is: S_IFMT of inode(7)."""
+_MAX_KNOWN: Final = 200_000
+"""Entries that are remembered; their paths and Stats take about 60 MB."""
 
 
-@dataclass(frozen=True)
-class Stat:
+class Stat(NamedTuple):
     """Result of ``stat`` or ``lstat``: ``mode`` as in stat(2), ``size`` in bytes, ``mtime`` in whole seconds (UTC)."""
 
     mode: int
@@ -45,17 +50,17 @@ class Stat:
     @property
     def is_file(self) -> bool:
         """Whether this is a regular file."""
-        return stat_module.S_ISREG(self.mode)
+        return self.mode & _TYPE == stat_module.S_IFREG
 
     @property
     def is_dir(self) -> bool:
         """Whether this is a directory."""
-        return stat_module.S_ISDIR(self.mode)
+        return self.mode & _TYPE == stat_module.S_IFDIR
 
     @property
     def is_link(self) -> bool:
         """Whether this is a symbolic link (only ever true for ``lstat``)."""
-        return stat_module.S_ISLNK(self.mode)
+        return self.mode & _TYPE == stat_module.S_IFLNK
 
     @property
     def is_executable(self) -> bool:
@@ -125,6 +130,8 @@ class Engine(ABC):
         """Remarks for the report, e.g. that the appliance runs without KVM."""
         self.denied: list[PermissionDeniedError] = []
         """What could not be read for want of rights, in the order in which it was tried."""
+        self._known: dict[str, Stat | None] | None = None
+        self._real: dict[str, str] = {}
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -173,6 +180,12 @@ class Engine(ABC):
         self.denied.append(error)
         return error
 
+    def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
+        """Raise DeclinedError if it turned out that what was read is not certain.
+
+        Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
+        """
+
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""
 
@@ -182,13 +195,31 @@ class Engine(ABC):
         Files of the image name other files, so a path may be anything: a zero byte would end it early, half of a
         surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
+        known = self._known
+        if known is not None and path in known:
+            return known[path]
         if "\0" in path or len(path) > PATH_MAX:
             return None
         try:
             path.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
             return None
-        return self._lstat(path)
+        found = self._lstat(path)
+        if known is not None and len(known) < _MAX_KNOWN:
+            known[path] = found
+        return found
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Ask for no path twice: as long as this lasts, what was found there stays so.
+
+        For whoever asks much about one state of a target, as facts do.
+        """
+        self._known, self._real = {}, {}
+        try:
+            yield
+        finally:
+            self._known, self._real = None, {}
 
     # What facts use.
 
@@ -201,6 +232,23 @@ class Engine(ABC):
         """
         if len(path) > PATH_MAX:
             return path
+        return self._quickly(path, follow_last=follow_last) or self._step_by_step(path, follow_last=follow_last)
+
+    def _quickly(self, path: str, *, follow_last: bool) -> str | None:
+        """Return what ``resolve`` does, or None if that takes a look at every part: most paths share their folder."""
+        folder, _, name = path.rpartition("/")
+        if self._known is None or name in ("", ".", ".."):
+            return None
+        real = self._real.get(folder)
+        if real is None:
+            real = self._step_by_step(folder, follow_last=True)
+            if len(self._real) < _MAX_KNOWN:
+                self._real[folder] = real
+        candidate = f"{real}/{name}" if real != "/" else f"/{name}"
+        entry = self._find(candidate) if follow_last else None
+        return None if entry is not None and entry.is_link else candidate
+
+    def _step_by_step(self, path: str, *, follow_last: bool) -> str:
         pending = deque(part for part in path.split("/") if part not in ("", "."))
         real = "/"
         links = 0
@@ -279,8 +327,12 @@ class Engine(ABC):
             folder = pending.pop()
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
+            prefix = folder if folder == "/" else f"{folder}/"
+            known = self._known
             for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
-                child = posixpath.join(folder, name)
+                child = prefix + name
+                if known is not None and len(known) < _MAX_KNOWN:
+                    known[child] = entry
                 yield child, entry
                 if entry.is_dir:
                     pending.append(child)

@@ -9,12 +9,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
 from diskimage_validator.engines.base import KERNEL_FOLDERS, RUN_LIMIT, Engine, Stat
-from diskimage_validator.errors import EngineError, EntryNotFoundError, UsageError
+from diskimage_validator.errors import EngineError, EntryNotFoundError, UsageError, ValidatorError
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.process import Completed, run_bounded
 
@@ -25,7 +25,7 @@ RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_IN_ROOT: Final = 0x10
 RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 DENIED: Final = (errno.EACCES, errno.EPERM)
-AS_ROOT: Final = "run this as root"
+AS_ROOT: Final = "read the folder as root, or as whoever may read all of it"
 GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -53,10 +53,11 @@ class DirectoryEngine(Engine):
             raise UsageError(f"{root}: {getattr(error, 'strerror', '') or error}", "name a folder") from None
         try:
             with self._open("/", os.O_PATH) as descriptor:
-                self._device = os.fstat(descriptor).st_dev
+                device = os.fstat(descriptor).st_dev
+            self._mounted = tuple(folder for folder in KERNEL_FOLDERS if self._device(folder) not in (None, device))
         except OSError as error:
             self.close()
-            raise EngineError(f"{root}: openat2(2): {error.strerror}", "Linux 5.6 or later is needed") from error
+            raise EngineError(f"{root}: openat2(2): {error.strerror}", _hint(error)) from error
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -77,17 +78,27 @@ class DirectoryEngine(Engine):
         finally:
             os.close(descriptor)
 
+    def _device(self, path: str) -> int | None:
+        """Return the number of the device that the folder at ``path`` is on, None if there is no such folder."""
+        try:
+            with self._open(path, os.O_PATH | os.O_DIRECTORY) as descriptor:
+                return os.fstat(descriptor).st_dev
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
+
     def _lstat(self, path: str) -> Stat | None:
+        if path.startswith(KERNEL_FOLDERS) and any(path.startswith(f"{folder}/") for folder in self._mounted):
+            return None
         try:
             with self._open(path, os.O_PATH) as descriptor:
                 found = os.fstat(descriptor)
         except OSError as error:
             if error.errno in GONE:
                 return None
-            if error.errno in DENIED:
-                raise self.deny(path, AS_ROOT) from None
-            raise EngineError(f"{path}: {error.strerror}") from error
-        return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
+            raise self._error(error) from error
+        return _stat(found)
 
     def _readlink(self, path: str) -> str:
         with self._errors(), self._open(path, os.O_PATH) as descriptor:
@@ -108,11 +119,24 @@ class DirectoryEngine(Engine):
     def _listdir(self, path: str) -> list[str]:
         try:
             with self._errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-                if path in KERNEL_FOLDERS and os.fstat(descriptor).st_dev != self._device:
-                    return []
-                return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+                return [] if path in self._mounted else os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
         except EntryNotFoundError:  # a live system lost it meanwhile
             return []
+
+    def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        found: list[tuple[str, Stat]] = []
+        if path in self._mounted:
+            return found
+        with (
+            suppress(EntryNotFoundError),  # a live system may have removed it meanwhile, or what is in it
+            self._errors(),
+            self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
+            os.scandir(descriptor) as entries,
+        ):
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, _stat(entry.stat(follow_symlinks=False))))
+        return found
 
     def run(
         self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
@@ -121,7 +145,7 @@ class DirectoryEngine(Engine):
         if not self.live:
             return super().run(command, timeout=timeout, as_root=as_root, limit=limit)
         if as_root and os.geteuid() != 0:
-            raise self.deny(command[0], AS_ROOT)
+            raise self.deny(command[0], "run this as root")
         return run_bounded(command, timeout=timeout, limit=limit)
 
     @contextmanager
@@ -129,8 +153,18 @@ class DirectoryEngine(Engine):
         try:
             yield
         except OSError as error:
-            if error.errno in DENIED:
-                raise self.deny(str(error.filename), AS_ROOT) from None
-            if error.errno == errno.ENOENT:
-                raise EntryNotFoundError(f"{error.filename}: {error.strerror}") from None
-            raise EngineError(f"{error.filename}: {error.strerror}") from error
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> ValidatorError:
+        message = f"{error.filename}: {error.strerror}"
+        if error.errno in DENIED:
+            return self.deny(str(error.filename), AS_ROOT)
+        return EntryNotFoundError(message) if error.errno == errno.ENOENT else EngineError(message)
+
+
+def _hint(error: OSError) -> str:
+    return "Linux 5.6 or later is needed" if error.errno == errno.ENOSYS else AS_ROOT * (error.errno in DENIED)
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))

@@ -12,43 +12,31 @@ from typing import Any, ClassVar, Final
 
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress, launch
-from diskimage_validator.engines.base import Disk, Engine, Filesystem, Partition, Stat
+from diskimage_validator.engines.base import Disk, Filesystem, Partition, Stat
+from diskimage_validator.engines.disk_engine import ROOT_MARKS, DiskEngine
 from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
-from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
-from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError
+from diskimage_validator.engines.volumes import Volume
+from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import ImageFile
-from diskimage_validator.model import TargetInfo
 
 DEVICE: Final = "/dev/sda"
 SECTION: Final = 1024 * 1024
 """Bytes per pread call: a message of the appliance's protocol is limited to 4 MiB (guestfs-internals(1))."""
-ROOT_MARKS: Final = ("/etc/os-release", "/usr/lib/os-release")
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
 
 
-class GuestfsEngine(Engine):
+class GuestfsEngine(DiskEngine):
     """Read-only view of an image's root file system, with the file systems of its fstab mounted where they belong."""
 
     name: ClassVar[str] = "guestfs"
 
     def __init__(self, image: ImageFile, *, progress: Progress | None = None) -> None:
-        super().__init__(
-            TargetInfo(
-                name=str(image.path),
-                kind="disk-image",
-                format=image.format,
-                sha256=image.sha256,
-                file_size=image.file_size,
-                virtual_size=image.virtual_size,
-            )
-        )
+        super().__init__(image)
         self._stats: dict[str, Stat | None] = {}
         self._links: dict[str, str] = {}
-        self._mounted: dict[str, str] = {}
         self._handle: Any = None
-        self._image = image
         self._superblocks: dict[str, Superblock] = {}
         self._overlay = Overlay(image)
         try:
@@ -127,52 +115,21 @@ class GuestfsEngine(Engine):
             features=superblock.features or None,
         )
 
-    def _mount_root(self) -> None:
-        """Mount the one volume that holds an operating system; of snapshots of it, the one that boots.
-
-        Raises TargetError if there is none, or if it cannot be told which one it is.
-        """
-        roots: dict[Volume, list[Line]] = {}
-        for volume in self._volumes:
-            if not self._mount(volume, "/"):
-                continue
-            if any(self._handle.is_file(mark, followsymlinks=True) for mark in ROOT_MARKS):
-                roots[volume] = self._fstab()
-            self._handle.umount("/")
-            self._forget()
-        root = choose_root(roots)
-        if root is None:
-            seen = ", ".join(f"{device} {kind}" for device, kind in sorted(self._types.items())) or "none"
-            problem = "no file system" if not roots else f"{len(roots)} file systems"
-            raise TargetError(f"{problem} in the image with an os-release file; file systems: {seen}")
-        self._handle.mount_ro(root.mountable, "/")
-        self._mounted[root.mountable] = "/"
-
-    def _mount_fstab(self) -> None:
-        """Mount what the image's fstab(5) mounts, if it is on this disk: /boot, for instance, may be a partition."""
-        for line in sorted(self._fstab(), key=lambda line: line.mountpoint):
-            volume = find_volume(line, self._volumes)
-            if volume is None or volume.mountable in self._mounted or not line.mountpoint.startswith("/"):
-                continue
-            real = self.resolve(line.mountpoint)
-            if real != "/" and self._mount(volume, real):
-                self._mounted[volume.mountable] = real
-                self._forget()
+    def _is_root(self) -> bool:
+        return any(self._handle.is_file(mark, followsymlinks=True) for mark in ROOT_MARKS)
 
     def _mount(self, volume: Volume, mountpoint: str) -> bool:
-        """Mount ``volume`` read-only. Where that fails a note says so, and False is returned."""
         try:
             self._handle.mount_ro(volume.mountable, mountpoint)
         except RuntimeError as error:
             self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
             return False
+        self._forget()
         return True
 
-    def _fstab(self) -> list[Line]:
-        try:
-            return list(parse_fstab(self.read("/etc/fstab", limit=SECTION).decode(errors="replace")))
-        except EntryNotFoundError:
-            return []
+    def _unmount_root(self) -> None:
+        self._handle.umount("/")
+        self._forget()
 
     def _forget(self) -> None:
         """Forget what was read, because something else is mounted now."""

@@ -1,16 +1,16 @@
 """From what the user names to an engine that reads it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.engines.appliance import Progress
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.engines.ssh.options import FORM, SCHEME, Destination, SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.image_file import examine
 
+Progress = Callable[[str], None]
 ENGINES: Final = ("auto", "directory", "guestfs", "ssh")
 
 
@@ -45,12 +45,14 @@ def open_target(
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
         return DirectoryEngine(Path(folder), live=target == "/")
+    from diskimage_validator.engines.guestfs import GuestfsEngine
+
     return GuestfsEngine(examine(Path(target), image_format=image_format, progress=progress), progress=progress)
 
 
 def _open_node(target: str, options: SshOptions | None, progress: Progress | None) -> Engine:
     destination = Destination.parse(target)
     # The SSH library takes a third of a second to load, which no image has to wait for.
-    from diskimage_validator.engines.ssh.engine import SshEngine  # noqa: PLC0415
+    from diskimage_validator.engines.ssh.engine import SshEngine
 
     return SshEngine(destination, options, progress=progress)

@@ -6,9 +6,8 @@ They are collected once per run, dumped as JSON and replayed from it: a verdict 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
-
-from pydantic import TypeAdapter, ValidationError
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
@@ -47,6 +46,9 @@ from diskimage_validator.facts.usage import Usage, read_usage
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 from diskimage_validator.tooling import COMMANDS
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 __all__ = ["FACTS", "Facts", "Unreadable", "collect", "dump", "known", "replay"]
 
@@ -146,10 +148,12 @@ def collect(
 
     ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
     ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
-    cannot be read becomes Unreadable, with the reason.
+    cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine cannot vouch for them.
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
-    found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
+    with engine.remembering():
+        found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
+    engine.confirm()
     return Facts(
         version=FACTS_VERSION,
         target=replace(engine.target, name=clean_path(engine.target.name)),
@@ -160,19 +164,26 @@ def collect(
     )
 
 
-_ADAPTER: Final = TypeAdapter(Facts)
+@cache
+def _adapter() -> "TypeAdapter[Facts]":
+    """Return what turns Facts into JSON and back. It is built when first used: a verdict alone needs none."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Facts)
 
 
 def dump(facts: Facts) -> dict[str, Any]:
     """Return ``facts`` with plain JSON types; ``replay`` is the way back."""
-    dumped: dict[str, Any] = _ADAPTER.dump_python(facts, mode="json")
+    dumped: dict[str, Any] = _adapter().dump_python(facts, mode="json")
     return dumped
 
 
 def replay(text: str | bytes) -> Facts:
     """Return the facts that the JSON ``text``, made from ``dump``, holds. Raises UsageError if it does not."""
+    from pydantic import ValidationError
+
     try:
-        facts = _ADAPTER.validate_json(text)
+        facts = _adapter().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -3,15 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
-
-from debian.deb822 import Deb822
+from typing import TYPE_CHECKING, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.rpm_database import FOLDERS, RpmKey, RpmOrigin, find_rpm_database, read_rpm_database
 from diskimage_validator.printable import decode
+
+if TYPE_CHECKING:  # imported where there is something to parse
+    from debian.deb822 import Deb822
 
 DPKG_STATUS: Final = "/var/lib/dpkg/status"
 DPKG_ARCHITECTURES: Final = "/var/lib/dpkg/arch"
@@ -142,6 +143,8 @@ def parse_status(data: bytes, path: str, *, needs_status: bool = True) -> tuple[
     packages: list[Package] = []
     lines = _relevant_lines(decode(data).split("\n"), path)
     strict = {"whitespace-separates-paragraphs": False}
+    from debian.deb822 import Deb822
+
     for paragraph in Deb822.iter_paragraphs(lines, use_apt_pkg=False, strict=strict):
         if len(packages) == MAX_PACKAGES:
             raise FactError(f"{path} has more than {MAX_PACKAGES} packages")
@@ -166,7 +169,7 @@ def _relevant_lines(lines: Iterable[str], path: str) -> Iterator[str]:
         at_start = not line
 
 
-def _package(paragraph: Deb822, path: str, needs_status: bool) -> Package:
+def _package(paragraph: "Deb822", path: str, needs_status: bool) -> Package:
     name = paragraph.get("Package", "")
     status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
     if not name or len(status) != 3:

@@ -6,7 +6,7 @@ The element's README describes the format, version 1. Fields that are not known 
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
@@ -63,9 +63,6 @@ class Provenance:
     fault: str = ""
 
 
-_RECORD: Final = TypeAdapter(Record)
-
-
 def read_provenance(engine: Engine) -> Provenance:
     """Return what the image says of itself. Raises FactError if the file is there and cannot be read."""
     data = read_one(engine, PATH, limit=READ_LIMIT)
@@ -76,8 +73,10 @@ def read_provenance(engine: Engine) -> Provenance:
 
 def parse_provenance(data: bytes) -> Provenance:
     """Return the record in ``data``, or why it is none. Never raises for bad input."""
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        record = _RECORD.validate_json(decode(data))
+        record = TypeAdapter(Record).validate_json(decode(data))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part)[:50] for part in first["loc"][:5])

@@ -13,7 +13,6 @@ import json
 import posixpath
 import uuid
 from collections.abc import Iterator
-from importlib.metadata import version
 from typing import Final, TextIO
 
 from cyclonedx.model import HashAlgorithm, HashType, Property
@@ -27,7 +26,8 @@ from diskimage_validator.facts import Facts, known
 from diskimage_validator.facts.os_release import OsRelease
 from diskimage_validator.facts.packages import Package, Packages
 from diskimage_validator.facts.python_packages import PythonPackages
-from diskimage_validator.model import DISTRIBUTION, TargetInfo
+from diskimage_validator.model import TargetInfo
+from diskimage_validator.release import VERSION
 from diskimage_validator.reports.cyclonedx_certificates import certificates, evidence, properties, unread
 
 PURL_TYPES: Final = {"dpkg": "deb", "rpm": "rpm"}
@@ -46,7 +46,7 @@ def write(facts: Facts, stream: TextIO) -> None:
     ]
     incomplete = [*unread(stores), *(path for environment in python.environments for path in environment.unreadable)]
     image = _image(facts.target)
-    tool = Component(name="diskimage-validator", version=version(DISTRIBUTION), type=ComponentType.APPLICATION)
+    tool = Component(name="diskimage-validator", version=VERSION, type=ComponentType.APPLICATION)
     metadata = BomMetaData(
         component=image,
         timestamp=facts.collected.replace(microsecond=0),
@@ -63,7 +63,7 @@ def _serial_number(facts: Facts, components: list[Component]) -> uuid.UUID:
     """Return a UUID that the image's sha256 determines, or its content if the target is no file."""
     content = "\n".join(str(component.bom_ref.value) for component in components)
     digest = facts.target.sha256 or hashlib.sha256(content.encode()).hexdigest()
-    return uuid.uuid5(NAMESPACE, f"{digest} {version(DISTRIBUTION)}")
+    return uuid.uuid5(NAMESPACE, f"{digest} {VERSION}")
 
 
 def _image(target: TargetInfo) -> Component:

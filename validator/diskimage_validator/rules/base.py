@@ -82,6 +82,4 @@ GlobField = Annotated[
 class Model(BaseModel):
     """Base of all parts of a policy: strict, frozen, no unknown keys."""
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, TypeVar
 from paramiko import SFTPAttributes, SFTPError
 from paramiko.ssh_exception import SSHException
 
-from diskimage_validator.engines.base import RUN_LIMIT, Engine, Stat
+from diskimage_validator.engines.base import KERNEL_FOLDERS, RUN_LIMIT, Engine, Stat
 from diskimage_validator.engines.ssh.connection import Connection, Progress
 from diskimage_validator.engines.ssh.mounts import MOUNTINFO, kernel_mounts
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
@@ -87,8 +87,8 @@ class SshEngine(Engine):
             if self._asked > FEW:
                 self._take_tree()
         if path not in self._stats:
-            known = self._tree is not None and not self._is_outside(self._tree, path)
-            self._stats[path] = None if known else self._attempt(path, lambda: self._ask(path))
+            nothing = self._is_kernels(path) or (self._tree is not None and not _is_closed(self._tree, path))
+            self._stats[path] = None if nothing else self._attempt(path, lambda: self._ask(path))
         return self._stats[path]
 
     def _ask(self, path: str) -> Stat | None:
@@ -124,7 +124,7 @@ class SshEngine(Engine):
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
         tree = self._tree
-        if tree is not None and not self._is_outside(tree, path):
+        if tree is not None:
             if path in tree.closed:
                 raise self.deny(path, self._rights.reason)
             return [(name, tree.entries[posixpath.join(path, name)]) for name in tree.names.get(path, ())]
@@ -197,14 +197,9 @@ class SshEngine(Engine):
             self.notes.append(f"the files were listed one by one: {error.message}")
             return None
 
-    def _is_outside(self, tree: Tree, path: str) -> bool:
-        """Whether the list of all files does not say what ``path`` is: below the kernel's folders and closed ones."""
-        if any(path.startswith(f"{folder}/") for folder in self._kernel_mounts()):
-            return True
-        while tree.closed and path != "/":
-            path = posixpath.dirname(path)
-            if path in tree.closed:
-                return True
+    def _is_kernels(self, path: str) -> bool:
+        if path.startswith(KERNEL_FOLDERS):
+            return any(path.startswith(f"{folder}/") for folder in self._kernel_mounts())
         return False
 
     def _kernel_mounts(self) -> frozenset[str]:
@@ -212,6 +207,15 @@ class SshEngine(Engine):
             text = self._attempt(MOUNTINFO, lambda: self._read_now(MOUNTINFO, 0, MOUNTINFO_LIMIT))
             self._kernel = kernel_mounts(text)
         return self._kernel
+
+
+def _is_closed(tree: Tree, path: str) -> bool:
+    """Whether ``path`` is below a folder that find could not enter, so that its list does not tell."""
+    while tree.closed and path != "/":
+        path = posixpath.dirname(path)
+        if path in tree.closed:
+            return True
+    return False
 
 
 def _stat(entry: SFTPAttributes) -> Stat:

@@ -1,0 +1,69 @@
+"""What a run imports: start-up is most of a short run, and what is imported without need comes back by itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import diskimage_validator
+from diskimage_validator.cli import COMMANDS, cli
+from diskimage_validator.oslo_inspector import format_inspector
+
+REPORTING = {"cyclonedx", "jinja2", "junitparser", "packageurl", "rich"}
+ENGINES = {"diskimage_validator.engines.appliance", "diskimage_validator.engines.guestfs", "guestfs", "paramiko"}
+OTHERS = {"asyncio", "oslo_utils.strutils", "pbr", "ssl", "univers.rpm"}
+UNWANTED = REPORTING | ENGINES | OTHERS
+
+
+def imported(code: str) -> set[str]:
+    """Return the names of the modules that a new interpreter has imported after ``code``."""
+    program = f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"
+    folder = str(Path(diskimage_validator.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": folder, "PYDANTIC_DISABLE_PLUGINS": "__all__"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    return set(done.stderr.split())
+
+
+def test_a_validation_imports_no_report_writer_but_its_own_and_no_engine_but_its_own(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "os-release").write_text("ID=debian\nVERSION_ID=12\n")
+    options = ["validate", f"dir:{tmp_path}", "--policy", "container-node", "--format", "json"]
+    modules = imported(f"from diskimage_validator.cli import run; run({options})")
+    assert {"diskimage_validator.engines.directory", "diskimage_validator.reports.json_report"} <= modules
+    assert modules & UNWANTED == set()
+
+
+def test_the_api_imports_nothing_before_it_is_used() -> None:
+    modules = imported("import diskimage_validator")
+    assert {name for name in modules if name.startswith("diskimage_validator")} == {"diskimage_validator"}
+
+
+@pytest.mark.parametrize("name", diskimage_validator.__all__)
+def test_every_name_of_the_api_is_there(name: str) -> None:
+    assert getattr(diskimage_validator, name).__name__ == name
+
+
+def test_a_name_that_the_api_does_not_have_is_an_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        getattr(diskimage_validator, "nothing")  # noqa: B009 - mypy knows that it is not there
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_found_under_its_name(name: str) -> None:
+    command = cli.get_command(None, name)  # type: ignore[arg-type]
+    assert command is not None
+    assert command.name == name
+
+
+def test_the_inspector_of_formats_is_oslos_and_leaves_its_package_whole() -> None:
+    code = (
+        "from diskimage_validator.oslo_inspector import format_inspector as ours\n"
+        "module = ours()\n"
+        "from oslo_utils import imageutils\n"
+        "from oslo_utils.imageutils import format_inspector\n"
+        "assert format_inspector is module is ours() and imageutils.QemuImgInfo"
+    )
+    assert "oslo_utils.strutils" in imported(code)
+    assert format_inspector().__name__ == "oslo_utils.imageutils.format_inspector"

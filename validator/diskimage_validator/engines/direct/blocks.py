@@ -1,0 +1,93 @@
+"""Random access to a disk through a bounded cache of blocks.
+
+A compressed qcow2 is decompressed cluster by cluster, and QEMU does not keep what it decompressed: whoever reads 4 KiB
+at a time would have each cluster decompressed sixteen times. So everything is read in blocks of the usual cluster size.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from diskimage_validator.errors import DeclinedError
+
+Read = Callable[[int, int], bytes]
+"""From offset and length, in bytes, to exactly that many bytes; raises DeclinedError if they are not there."""
+
+BLOCK: Final = 64 * 1024
+"""qcow2's default cluster size, in bytes."""
+CACHED_BLOCKS: Final = 512
+AHEAD: Final = 4
+"""Blocks that are read at once where one follows another."""
+
+
+class Blocks:
+    """``size`` bytes of which ``source`` returns any part; ``read`` is the same with a cache in between."""
+
+    def __init__(self, source: Callable[[int, int], bytes | bytearray], size: int) -> None:
+        self._source = source
+        self._size = size
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self._expected = -1
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes from ``offset``. Raises DeclinedError if that is not all on the disk."""
+        check_bounds(offset, length, self._size)
+        if length == 0:
+            return b""
+        number, start = divmod(offset, BLOCK)
+        if start + length <= BLOCK:
+            return self._block(number)[start : start + length]
+        last = (offset + length - 1) // BLOCK
+        if last - number >= CACHED_BLOCKS // 4:  # so much at once would only drive out what is needed again
+            return bytes(self._source(offset, length))
+        self._fill(number, last)
+        return b"".join(self._block(each) for each in range(number, last + 1))[start : start + length]
+
+    def _block(self, number: int) -> bytes:
+        found = self._cache.get(number)
+        if found is None:
+            self._fetch(number, AHEAD if number == self._expected else 1)
+            return self._cache[number]
+        self._cache.move_to_end(number)
+        return found
+
+    def _fill(self, first: int, last: int) -> None:
+        """Have all blocks from ``first`` to ``last`` in the cache, asking once for each gap in it."""
+        start = first
+        while start <= last:
+            if start in self._cache:
+                self._cache.move_to_end(start)
+                start += 1
+                continue
+            end = start + 1
+            while end <= last and end not in self._cache:
+                end += 1
+            self._fetch(start, end - start)
+            start = end
+
+    def _fetch(self, number: int, count: int) -> None:
+        begin = number * BLOCK
+        data = self._source(begin, min(count * BLOCK, self._size - begin))
+        for start in range(0, len(data), BLOCK):
+            self._cache[number] = bytes(data[start : start + BLOCK])
+            self._cache.move_to_end(number)
+            number += 1
+        self._expected = number
+        while len(self._cache) > CACHED_BLOCKS:
+            self._cache.popitem(last=False)
+
+
+def check_bounds(offset: int, length: int, size: int) -> None:
+    """Raise DeclinedError unless ``length`` bytes at ``offset`` are within ``size``."""
+    if offset < 0 or length < 0 or offset + length > size:
+        raise DeclinedError(f"{length} bytes at {offset} are wanted of what has {size}: the disk is cut off or damaged")
+
+
+def window(read: Read, start: int, size: int) -> Read:
+    """Return a Read of the ``size`` bytes from ``start`` on of what ``read`` reads: a partition of a disk."""
+
+    def read_inside(offset: int, length: int) -> bytes:
+        check_bounds(offset, length, size)
+        return read(start + offset, length)
+
+    return read_inside

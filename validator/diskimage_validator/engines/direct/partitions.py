@@ -1,0 +1,72 @@
+"""Which partitions a disk has: MBR with logical partitions, GPT, or none at all.
+
+The kernel and parted each have a way of their own with a damaged or unusual table. What is read here is what both, and
+so libguestfs, see alike; anything else is declined. Tables count in sectors of 512 bytes, as images have them.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from diskimage_validator.engines.direct.blocks import Read
+from diskimage_validator.engines.direct.gpt import read_gpt
+from diskimage_validator.engines.direct.mbr import is_protective, read_mbr
+from diskimage_validator.engines.direct.slot import BOOT_SIGNATURE, GPT_SIGNATURE, SECTOR, Slot
+from diskimage_validator.errors import DeclinedError
+
+BIG_SECTOR: Final = 4096
+BOOT_AREA: Final = 1024
+"""Bytes before the superblock of ext2/3/4, where a boot loader or another kind of partition table can be."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """``kind`` is ``mbr``, ``gpt`` or ``none``; ``slots`` are in the order of their places on the disk."""
+
+    kind: str
+    slots: tuple[Slot, ...] = ()
+
+
+def read_table(read: Read, size: int) -> Table:
+    """Return the partition table of a disk of ``size`` bytes. Raises DeclinedError for what is not beyond doubt."""
+    if size < 2 * SECTOR:
+        raise DeclinedError(f"a disk of {size} bytes")
+    head = read(0, min(size, BIG_SECTOR + SECTOR))
+    if head[BIG_SECTOR : BIG_SECTOR + 8] == GPT_SIGNATURE:
+        raise DeclinedError("the partition table (GPT) is made for sectors of 4096 bytes")
+    if head[510:512] != BOOT_SIGNATURE:
+        if head[SECTOR : SECTOR + 8] == GPT_SIGNATURE:
+            raise DeclinedError("a GPT without its protective MBR")
+        return _no_table(head)
+    if is_protective(head[:SECTOR]):
+        return Table("gpt", _checked(read_gpt(read, size), size))
+    if head[SECTOR : SECTOR + 8] == GPT_SIGNATURE:
+        raise DeclinedError("the disk has an MBR and a GPT")
+    slots = _checked(read_mbr(read), size)
+    return Table("mbr", slots) if slots else _no_table(head)
+
+
+def _no_table(head: bytes) -> Table:
+    """Return the table of a disk without one, if there is nothing in the place of a table of any other kind either."""
+    if any(head[:BOOT_AREA]):
+        raise DeclinedError("the disk begins with something that is no MBR and no GPT")
+    return Table("none")
+
+
+def _checked(slots: list[Slot], size: int) -> tuple[Slot, ...]:
+    """Return ``slots`` by their place; decline partitions that overlap or are not on the disk.
+
+    A logical partition is within its extended one, but behind the sector that describes it.
+    """
+    ordered = sorted(slots, key=lambda slot: slot.partition.start)
+    end = SECTOR
+    for slot in ordered:
+        one = slot.partition
+        if one.start < end or one.size <= 0 or one.start + one.size > size:
+            raise DeclinedError(f"{one.device} overlaps another partition, or is not on the disk")
+        end = one.start + (SECTOR if slot.container else one.size)
+    for container in (slot.partition for slot in ordered if slot.container):
+        for one in (slot.partition for slot in ordered if not slot.container):
+            inside = container.start <= one.start < container.start + container.size
+            if inside and (one.number < 5 or one.start + one.size > container.start + container.size):
+                raise DeclinedError(f"{one.device} overlaps the extended partition {container.device}")
+    return tuple(ordered)
