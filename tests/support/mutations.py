@@ -60,12 +60,12 @@ class Remembered(Engine):
     def __init__(self, base: Engine) -> None:
         super().__init__(base.target)
         self.base = base
-        self._known: dict[tuple[Any, ...], Any] = {}
+        self._answers: dict[tuple[Any, ...], Any] = {}
 
     def _once(self, *question: Any) -> Any:
-        if question not in self._known:
-            self._known[question] = getattr(self.base, question[0])(*question[1:])
-        return self._known[question]
+        if question not in self._answers:
+            self._answers[question] = getattr(self.base, question[0])(*question[1:])
+        return self._answers[question]
 
     def _lstat(self, path: str) -> Stat | None:
         found: Stat | None = self._once("_lstat", path)

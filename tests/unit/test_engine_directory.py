@@ -168,11 +168,8 @@ def test_another_engine_cannot_read_folders(root: Path) -> None:
 
 def test_walking_comes_to_an_end_in_folders_that_are_nested_without_end(root: Path) -> None:
     class Endless(DirectoryEngine):
-        def _listdir(self, path: str) -> list[str]:
-            return ["deeper"]
-
-        def _lstat(self, path: str) -> Stat | None:
-            return Stat(stat.S_IFDIR | 0o755, 0, 0, 0, 0)
+        def _scan(self, path: str) -> list[tuple[str, Stat]]:
+            return [("deeper", Stat(stat.S_IFDIR | 0o755, 0, 0, 0, 0))]
 
     with Endless(root) as engine, pytest.raises(TargetError, match="nested too deeply"):
         list(engine.walk("/"))
