@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option
+from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
 from diskimage_validator.cli_console import Progress
 from diskimage_validator.digest import begin
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
@@ -39,6 +40,7 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
 )
 @facts_engine_option
 @image_format_option
+@ssh_options
 @click.option("--facts", "facts_file", metavar="FILE", help="Judge facts of 'inspect --format json', not an image.")
 @click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @output_option
@@ -60,6 +62,7 @@ def validate_command(
     endpoints: Sequence[str],
     engine: str,
     image_format: str | None,
+    ssh: SshOptions,
     facts_file: str | None,
     report_format: str,
     output_file: str | None,
@@ -99,7 +102,7 @@ def validate_command(
     severity = Severity(threshold)
     if len(targets) > 1:
         fleet = Fleet(targets, policy, destinations, severity)
-        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, quiet=quiet)
+        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, ssh=ssh, quiet=quiet)
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
@@ -107,7 +110,7 @@ def validate_command(
         also = needed_facts(destinations)
         with Progress(quiet=quiet) as progress:
             facts, report = examine(
-                targets[0], policy, engine=engine, image_format=image_format, also=also, progress=progress
+                targets[0], policy, engine=engine, image_format=image_format, ssh=ssh, also=also, progress=progress
             )
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
