@@ -153,6 +153,9 @@ class Engine(ABC):
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
 
+    def expect_walk(self) -> None:  # noqa: B027 - most engines have nothing to prepare
+        """Be told that ``walk`` will be asked for the whole target: an engine may begin with it beside other work."""
+
     def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
         """Raise DeclinedError if it turned out that what was read is not certain.
 

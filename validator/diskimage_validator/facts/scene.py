@@ -16,10 +16,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one field of Facts is read. ``title`` ends the sentence "reading ..."."""
+    """How one field of Facts is read. ``title`` ends the sentence "reading ...". ``walks``: it asks for the tree."""
 
     title: str
     read: Callable[["Scene"], Any]
+    walks: bool = False
 
 
 class Scene:
