@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from diskimage_validator.errors import EngineError
 
@@ -19,19 +20,20 @@ LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits for one process: address space in bytes, CPU time in seconds (setrlimit(2)).
+    """Limits for one process: address space in bytes, CPU time in seconds (setrlimit(2)), None for no limit.
 
     ``file_size`` is what it may write into a file, in bytes; None for no limit.
     """
 
     address_space: int = 1 << 30
-    cpu_seconds: int = 30
+    cpu_seconds: int | None = 30
     file_size: int | None = None
 
     def command(self) -> list[str]:
         """Return the prlimit(1) call that goes in front of a command."""
+        time = [] if self.cpu_seconds is None else [f"--cpu={self.cpu_seconds}"]
         size = [] if self.file_size is None else [f"--fsize={self.file_size}"]
-        return ["prlimit", f"--as={self.address_space}", f"--cpu={self.cpu_seconds}", *size, "--core=0", "--"]
+        return ["prlimit", f"--as={self.address_space}", *time, *size, "--core=0", "--"]
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,23 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
 class Service:
     """A program that runs beside us until ``stop``, without standard input and with its standard output thrown away.
 
+    With ``talks`` both outputs are one pipe instead, ``output``, which somebody has to read all the time and to close.
+    ``inherits`` are descriptors that it gets under their numbers.
+
     It is a child of ours that does not become a daemon, so its process id is ours to signal. It also ends when the
     thread that started it does, however that happens (PR_SET_PDEATHSIG, prctl(2)). With ``offline`` it is in a network
     namespace of its own, where not even the loopback is up.
     """
 
-    def __init__(self, command: Sequence[str], *, limits: Limits, offline: bool) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        limits: Limits,
+        offline: bool,
+        talks: bool = False,
+        inherits: Sequence[int] = (),
+    ) -> None:
         """Start ``command``. Raises EngineError if the program, or one of util-linux that starts it, is missing."""
         full = [*limits.command(), *(_offline() if offline else ()), "setpriv", "--pdeathsig=KILL", "--", *command]
         for program in ("prlimit", "unshare", "setpriv", command[0]):
@@ -89,13 +102,34 @@ class Service:
                 raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
         self.name = command[0]
         self._process = subprocess.Popen(
-            full, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=LOCALE
+            full,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if talks else subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if talks else subprocess.PIPE,
+            env=LOCALE,
+            pass_fds=inherits,
         )
+        self._output = self._process.stdout
+
+    @property
+    def output(self) -> IO[bytes]:
+        """The pipe of a program that ``talks``."""
+        if self._output is None:
+            raise ValueError(f"{self.name} was started without a pipe")
+        return self._output
 
     @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for its end, ``timeout`` seconds at most. Return whether it has ended."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def last_words(self) -> str:
         """Return the last line that a program that has ended wrote on standard error, or its exit status."""

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
+from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
-from diskimage_validator.engines.open import open_target
-from diskimage_validator.errors import ValidatorError
-from diskimage_validator.facts import Facts, collect
+from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.open import BOTH, read_target
+from diskimage_validator.errors import DeclinedError, ValidatorError
+from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
@@ -64,15 +66,34 @@ def inspect(
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
-    besides those that ``only`` names, and the commands that the policy asks for are looked up.
+    besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
+    ``both``, too: see ``both.read_both``.
     """
-    with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
+    if engine == BOTH:
+
+        def read_with(name: str) -> Facts:
+            return inspect(target, policy=policy, engine=name, image_format=image_format, only=only, progress=progress)
+
+        return read_both(read_with)
+
+    def read(opened: Engine) -> Facts:
         if policy is None:
-            return collect(opened, only=only, progress=progress)
+            return _certain(collect(opened, only=only, progress=progress))
         rules = policy.rules
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
         wanted = needs.union(only or ())
-        return collect(opened, commands=rules.commands.names, files=rules.files.paths, only=wanted, progress=progress)
+        commands, files = rules.commands.names, rules.files.paths
+        return _certain(collect(opened, commands=commands, files=files, only=wanted, progress=progress))
+
+    return read_target(target, read, engine=engine, image_format=image_format, progress=progress)
+
+
+def _certain(facts: Facts) -> Facts:
+    """Return ``facts``, unless they are the direct engine's and it found no packages: then another one has to look."""
+    packages = facts.packages
+    if facts.engine == "direct" and isinstance(packages, Unreadable) and packages.kind != NOT_COLLECTED.kind:
+        raise DeclinedError(f"the packages cannot be read: {packages.reason}", packages.hint)
+    return facts
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

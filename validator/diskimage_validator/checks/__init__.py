@@ -32,6 +32,7 @@ from diskimage_validator.checks import (
     disk,
     disk_format,
     disk_growth,
+    engines_agree,
     files,
     hygiene_caches,
     hygiene_cloud_init,
@@ -130,6 +131,7 @@ CHECKS: Final[dict[str, Check]] = {
             disk_format,
             disk_growth,
             provenance,
+            engines_agree,
         ),
     )
 }

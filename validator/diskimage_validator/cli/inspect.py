@@ -4,9 +4,9 @@ from typing import Final
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
+from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, quiet_option
 from diskimage_validator.cli_console import Progress, check_writable, output
-from diskimage_validator.errors import UsageError
+from diskimage_validator.errors import UsageError, ValidatorError
 from diskimage_validator.facts import FACTS
 from diskimage_validator.reports import FACT_WRITERS
 from diskimage_validator.reports.inspection import INSPECTION_WRITERS, PART_WRITERS
@@ -17,7 +17,7 @@ FORMATS: Final = {**INSPECTION_WRITERS, **{name: writer.write for name, writer i
 
 @click.command("inspect")
 @click.argument("target")
-@engine_option
+@facts_engine_option
 @image_format_option
 @click.option("--format", "report_format", type=click.Choice(list(FORMATS)), default="text", help="Default: text.")
 @click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
@@ -46,4 +46,5 @@ def inspect_command(
             FORMATS[report_format](found, stream)
         else:
             PART_WRITERS[report_format](found, part, stream)
-    return 0
+    # Two engines that differ are "could not tell", as they are for validate.
+    return ValidatorError.exit_status if found.agreement and found.agreement.differing else 0

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from diskimage_validator import facts as facts_module
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option
+from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option
 from diskimage_validator.cli.reports import (
     FORMATS,
     Destination,
@@ -39,7 +39,7 @@ from diskimage_validator.runner import examine, run_checks
     metavar="NAME[:PORT][=CHAIN.pem]",
     help="An endpoint that has to be trusted, and what it presents; without a file that is fetched now; repeatable.",
 )
-@engine_option
+@facts_engine_option
 @image_format_option
 @click.option("--facts", "facts_file", metavar="FILE", help="Judge facts of 'inspect --format json', not an image.")
 @click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")

@@ -1,16 +1,18 @@
-"""From what the user names to an engine that reads it."""
+"""From what the user names to an engine that reads it. Engines are imported when they are asked for."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.errors import UsageError
-from diskimage_validator.image_file import examine
+from diskimage_validator.errors import DeclinedError, UsageError
+
+ENGINES: Final = ("auto", "direct", "directory", "guestfs")
+BOTH: Final = "both"
+"""Said instead of an engine where a target's facts are read: with two, which are held against each other."""
 
 Progress = Callable[[str], None]
-ENGINES: Final = ("auto", "directory", "guestfs")
+T = TypeVar("T")
 
 
 def open_target(
@@ -22,6 +24,9 @@ def open_target(
     ``engine`` is one of ENGINES; ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told
     what is being done, in words. Raises UsageError for a target or option that makes no sense, TargetError for an image
     that must not or cannot be read, EngineError if the host cannot run it.
+
+    ``auto`` is the direct engine for an image, or guestfs if that declines now. It may also decline later, which is a
+    DeclinedError then; ``read_target`` goes on for those who can begin again.
     """
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}", f"engines: {', '.join(ENGINES)}")
@@ -32,7 +37,67 @@ def open_target(
     if folder != target or folder == "/" or engine == "directory":
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
-        return DirectoryEngine(Path(folder))
+        return _directory(Path(folder))
+    return _open_image(Path(target), engine, image_format, progress)
+
+
+def read_target(
+    target: str,
+    work: Callable[[Engine], T],
+    *,
+    engine: str = "auto",
+    image_format: str | None = None,
+    progress: Progress | None = None,
+) -> T:
+    """Return what ``work`` returns for an engine that reads ``target``. The other parameters are ``open_target``'s.
+
+    If the engine is ``auto`` and declines in the middle of it, ``work`` is called a second time, with another engine.
+    """
+    opened = open_target(target, engine=engine, image_format=image_format, progress=progress)
+    try:
+        with opened:
+            found = work(opened)
+            opened.confirm()
+            return found
+    except DeclinedError as error:
+        if engine != "auto":
+            raise _declined(error) from error
+        reason = error
+    with _open_image(Path(target), "guestfs", image_format, progress) as opened:
+        opened.notes.insert(0, _note(reason))
+        return work(opened)
+
+
+def _directory(folder: Path) -> Engine:
+    from diskimage_validator.engines.directory import DirectoryEngine
+
+    return DirectoryEngine(folder)
+
+
+def _open_image(path: Path, engine: str, image_format: str | None, progress: Progress | None) -> Engine:
+    from diskimage_validator.image_file import examine
+
+    image = examine(path, image_format=image_format, progress=progress)
+    notes: list[str] = []
+    if engine in ("auto", "direct"):
+        from diskimage_validator.engines.direct.engine import DirectEngine
+
+        try:
+            return DirectEngine(image, progress=progress)
+        except DeclinedError as error:
+            if engine == "direct":
+                raise _declined(error) from error
+            notes.append(_note(error))
     from diskimage_validator.engines.guestfs import GuestfsEngine
 
-    return GuestfsEngine(examine(Path(target), image_format=image_format, progress=progress), progress=progress)
+    opened = GuestfsEngine(image, progress=progress)
+    opened.notes[:0] = notes
+    return opened
+
+
+def _declined(error: DeclinedError) -> DeclinedError:
+    return DeclinedError(f"the direct engine declines: {error.message}", error.hint or "leave --engine out")
+
+
+def _note(error: DeclinedError) -> str:
+    return f"the direct engine declined: {error.message}"

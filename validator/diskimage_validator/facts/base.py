@@ -1,9 +1,9 @@
 """A fact that could not be read is a fact too: it carries the reason to the checks that need it."""
 
-from dataclasses import dataclass
 from typing import TypeVar
 
 from diskimage_validator.errors import ValidatorError
+from diskimage_validator.frozen import dataclass
 
 Fact = TypeVar("Fact")
 
