@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import Facts
 from diskimage_validator.model import Report
@@ -24,6 +26,8 @@ def validate_many(
     jobs: int | None = None,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     also: Collection[str] = (),
     done: Callable[[str, Facts, Report], None] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -39,7 +43,9 @@ def validate_many(
     def one(target: str) -> Report | ValidatorError:
         say = None if progress is None else partial(_say, progress, target)
         try:
-            facts, report = examine(target, policy, engine=engine, image_format=image_format, also=also, progress=say)
+            facts, report = examine(
+                target, policy, engine=engine, image_format=image_format, ssh=ssh, boot=boot, also=also, progress=say
+            )
             if done is not None:
                 done(target, facts, report)
             return report

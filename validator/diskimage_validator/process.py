@@ -5,17 +5,23 @@ Programs that parse hostile input run under prlimit(1), so that a crafted image 
 
 import contextlib
 import os
+import selectors
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from diskimage_validator.errors import EngineError
 
 STOP_TIMEOUT = 5.0
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+NOT_FOUND: Final = 127
+MAX_ERRORS: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,55 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s") from error
     return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Completed:
+    """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
+
+    A program that is missing ends with status 127, as in a shell. What it started is ended with it when it exceeds the
+    time or the limit: EngineError is raised then.
+    """
+    name = find_program(command[0])
+    if name is None:
+        return Completed(NOT_FOUND, "", f"{command[0]}: not found")
+    deadline = time.monotonic() + timeout
+    output, errors = bytearray(), bytearray()
+    with (
+        subprocess.Popen(
+            [str(name), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=LOCALE,
+            start_new_session=True,
+        ) as process,
+        selectors.DefaultSelector() as selector,
+    ):
+        try:
+            for stream in filter(None, (process.stdout, process.stderr)):
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s")
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is process.stdout:
+                        output += data
+                    else:
+                        errors = (errors + data)[:MAX_ERRORS]
+                if len(output) > limit:
+                    raise EngineError(f"{command[0]}: more than {limit} bytes of output")
+            status = process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s") from error
+        finally:
+            # The group has the process' own number until somebody has waited for it.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
 
 class Service:

@@ -4,10 +4,13 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
+from diskimage_validator.booting import BOOT, inspect_booted
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
+from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import open_target
-from diskimage_validator.errors import ValidatorError
+from diskimage_validator.engines.ssh.options import SshOptions
+from diskimage_validator.errors import PermissionDeniedError, ValidatorError
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
@@ -24,15 +27,19 @@ def validate(
     *,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Return the report on ``target``, the path of a disk image, under ``policy``.
+    """Return the report on ``target``, a disk image, a folder or a node, under ``policy``.
 
-    ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine`` and ``image_format`` are those
-    of ``open_target``; ``progress`` is told what is being done. Raises a ValidatorError if there can be no report: a
-    wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR results.
+    ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine``, ``image_format`` and ``ssh``
+    are those of ``open_target``, or ``engine`` is ``boot``, with ``boot`` for the machine. ``progress`` is told what is
+    being done. Raises a ValidatorError if there can be no
+    report: a wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR
+    results.
     """
-    return examine(target, policy, engine=engine, image_format=image_format, progress=progress)[1]
+    return examine(target, policy, engine=engine, image_format=image_format, ssh=ssh, boot=boot, progress=progress)[1]
 
 
 def examine(
@@ -41,6 +48,8 @@ def examine(
     *,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     also: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[Facts, Report]:
@@ -48,7 +57,16 @@ def examine(
     if isinstance(policy, str):
         policy = load_policy(policy)
     now, started = datetime.now(UTC), time.monotonic()
-    facts = inspect(target, policy=policy, engine=engine, image_format=image_format, only=also, progress=progress)
+    facts = inspect(
+        target,
+        policy=policy,
+        engine=engine,
+        image_format=image_format,
+        ssh=ssh,
+        boot=boot,
+        only=also,
+        progress=progress,
+    )
     return facts, run_checks(policy, facts, now=now, started=started)
 
 
@@ -58,6 +76,8 @@ def inspect(
     policy: Policy | None = None,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
@@ -66,13 +86,18 @@ def inspect(
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up.
     """
-    with open_target(target, engine=engine, image_format=image_format, progress=progress) as opened:
-        if policy is None:
-            return collect(opened, only=only, progress=progress)
-        rules = policy.rules
+    commands: Collection[str] = ()
+    files: Collection[str] = ()
+    if policy is not None:
+        commands, files = policy.rules.commands.names, policy.rules.files.paths
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        wanted = needs.union(only or ())
-        return collect(opened, commands=rules.commands.names, files=rules.files.paths, only=wanted, progress=progress)
+        only = needs.union(only or ())
+    if engine == BOOT:
+        return inspect_booted(
+            target, boot, image_format=image_format, commands=commands, files=files, only=only, progress=progress
+        )
+    with open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress) as opened:
+        return collect(opened, commands=commands, files=files, only=only, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
@@ -102,13 +127,18 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
 
 
 def _run_check(check: Check, question: Question) -> list[Result]:
-    """Run one check. What it found before it failed stays; the failure itself is an ERROR result."""
+    """Run one check. What it found before it failed stays; the failure itself is an ERROR result.
+
+    A check that would need more rights than the account has is skipped, with the reason.
+    """
     severity = question.rules.severity.get(check.id, check.severity)
     if not check.asked(question.policy):
         return [Result(check.id, severity, Finding(check.id, Status.SKIP, NOT_ASKED))]
     findings: list[Finding] = []
     try:
         findings.extend(check.run(question))
+    except PermissionDeniedError as error:
+        findings.append(Finding(check.title, Status.SKIP, error.message, hint=error.hint))
     except ValidatorError as error:
         findings.append(Finding(check.title, Status.ERROR, error.message, hint=error.hint))
     except Exception as error:  # a crash of one check must not hide what the others say

@@ -10,10 +10,11 @@ from typing import TextIO
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option
+from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.open import open_target
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import EntryNotFoundError, UsageError
 from diskimage_validator.printable import clean_path, printable
 
@@ -35,8 +36,11 @@ TYPES = {
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner (numbers), size and date as well.")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
-def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_format: str | None, quiet: bool) -> int:
+def ls_command(
+    *, target: str, path: str, long_form: bool, engine: str, image_format: str | None, ssh: SshOptions, quiet: bool
+) -> int:
     """List PATH inside TARGET, a disk image."""
 
     def listing(opened: Engine, stream: TextIO) -> None:
@@ -50,7 +54,7 @@ def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_fo
             child = posixpath.join(path, name)
             stream.write(_line(opened, child, name, long_form=long_form))
 
-    return _with(target, engine, image_format, listing, quiet=quiet)
+    return _with(target, engine, image_format, ssh, listing, quiet=quiet)
 
 
 @click.command("find")
@@ -62,6 +66,7 @@ def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_fo
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner (numbers), size and date as well.")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
 def find_command(
     *,
@@ -73,6 +78,7 @@ def find_command(
     long_form: bool,
     engine: str,
     image_format: str | None,
+    ssh: SshOptions,
     quiet: bool,
 ) -> int:
     """Print the paths below PATH inside TARGET that match all options."""
@@ -93,7 +99,7 @@ def find_command(
             if matches(found, entry):
                 stream.write(_line(opened, found, found, long_form=long_form))
 
-    return _with(target, engine, image_format, search, quiet=quiet)
+    return _with(target, engine, image_format, ssh, search, quiet=quiet)
 
 
 @click.command("cat")
@@ -101,8 +107,9 @@ def find_command(
 @click.argument("path")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
-def cat_command(*, target: str, path: str, engine: str, image_format: str | None, quiet: bool) -> int:
+def cat_command(*, target: str, path: str, engine: str, image_format: str | None, ssh: SshOptions, quiet: bool) -> int:
     """Write the file PATH inside TARGET to standard output, byte by byte.
 
     On a terminal, control characters are shown as escapes, because a file may hold what takes a terminal over.
@@ -117,15 +124,21 @@ def cat_command(*, target: str, path: str, engine: str, image_format: str | None
                 stream.flush()
                 sys.stdout.buffer.write(block)
 
-    return _with(target, engine, image_format, copy, quiet=quiet)
+    return _with(target, engine, image_format, ssh, copy, quiet=quiet)
 
 
 def _with(
-    target: str, engine: str, image_format: str | None, work: Callable[[Engine, TextIO], None], *, quiet: bool
+    target: str,
+    engine: str,
+    image_format: str | None,
+    ssh: SshOptions,
+    work: Callable[[Engine, TextIO], None],
+    *,
+    quiet: bool,
 ) -> int:
     """Open ``target``, do ``work`` with it and standard output. A path that is not there is the caller's mistake."""
     with Progress(quiet=quiet) as progress:
-        opened = open_target(target, engine=engine, image_format=image_format, progress=progress)
+        opened = open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
     with opened, output(None) as stream:
         try:
             work(opened, stream)

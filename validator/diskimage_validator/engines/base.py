@@ -11,21 +11,27 @@ import posixpath
 import stat as stat_module
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, NamedTuple, Self
 
-from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
 from diskimage_validator.model import TargetInfo
+from diskimage_validator.process import Completed
 
 MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
 PATH_MAX = 4096  # linux/limits.h
 DEFAULT_READ_LIMIT = 64 * 1024 * 1024
 """Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
 
+RUN_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of standard output that a command may print unless told otherwise."""
+KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
+"""Where a running system, or a build in its chroot, mounts what is no part of its disk: these folders count as empty if
+they are mount points, and nothing in them is there by its name either."""
 _TYPE: Final = 0o170000
 """The bits of a mode that tell what an entry is: S_IFMT of inode(7)."""
 _MAX_KNOWN: Final = 200_000
@@ -115,11 +121,15 @@ class Engine(ABC):
     """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
 
     name: ClassVar[str]
+    live = False
+    """Whether this is a running system, so that ``run`` works."""
 
     def __init__(self, target: TargetInfo) -> None:
         self.target = target
         self.notes: list[str] = []
         """Remarks for the report, e.g. that the appliance runs without KVM."""
+        self.denied: list[PermissionDeniedError] = []
+        """What could not be read for want of rights, in the order in which it was tried."""
         self._known: dict[str, Stat | None] | None = None
         self._real: dict[str, str] = {}
 
@@ -152,6 +162,23 @@ class Engine(ABC):
     def disk(self) -> Disk | None:
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
+
+    def run(
+        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+    ) -> Completed:
+        """Run ``command`` on the running system, without standard input, and return what it said.
+
+        Only for a target that is ``live``. ``timeout`` is in seconds, ``limit`` the bytes of standard output that are
+        allowed; the command is ended, and EngineError raised, if either is exceeded. A command that is not there ends
+        with status 127. Raises PermissionDeniedError if the account may not run commands, or not ``as_root``.
+        """
+        raise NotImplementedError(f"{self.name}: {command[0]}: the target does not run")
+
+    def deny(self, subject: str, hint: str = "") -> PermissionDeniedError:
+        """Return the error to be raised for ``subject``, which may not be read, and take note of it."""
+        error = PermissionDeniedError(f"{subject}: permission denied", hint)
+        self.denied.append(error)
+        return error
 
     def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
         """Raise DeclinedError if it turned out that what was read is not certain.

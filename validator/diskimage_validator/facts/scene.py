@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import DeclinedError, ValidatorError
-from diskimage_validator.facts.base import FactError, Unreadable
+from diskimage_validator.facts.base import DENIED, FactError, Unreadable
 from diskimage_validator.printable import clean_path
 
 MAX_ENTRIES: Final = 1_000_000
@@ -28,7 +28,8 @@ class Scene:
     ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
-    target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason.
+    target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
+    denied to the account, and whatever builds upon that: half a fact would pass for a whole one.
     """
 
     def __init__(
@@ -46,12 +47,16 @@ class Scene:
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
+        self._denied: list[Unreadable] = []
 
     def fact(self, name: str) -> Any:
         """Return the fact that is called ``name`` in Facts, or Unreadable."""
         if name not in self._found:
             self._found[name] = self._attempt(self._readers[name])
-        return self._found[name]
+        found = self._found[name]
+        if isinstance(found, Unreadable) and found.kind == DENIED:
+            self._denied.append(found)
+        return found
 
     @property
     def family(self) -> str:
@@ -85,6 +90,14 @@ class Scene:
 
     def _attempt(self, reader: Reader) -> Any:
         self._say(f"reading {reader.title}")
+        denied, missing = len(self.engine.denied), len(self._denied)
+        found = self._read(reader)
+        if errors := self.engine.denied[denied:]:
+            more = f", and {len(errors) - 1} more" * (len(errors) > 1)
+            return Unreadable(clean_path(f"{errors[0].message}{more}"), clean_path(errors[0].hint), DENIED)
+        return self._denied[missing] if self._denied[missing:] else found
+
+    def _read(self, reader: Reader) -> Any:
         try:
             return reader.read(self)
         except DeclinedError:
