@@ -43,13 +43,15 @@ def inspect_booted(
     image_format: str | None = None,
     commands: Iterable[str] = (),
     files: Iterable[str] = (),
+    registry: str = "",
     only: Collection[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Facts:
     """Return the facts of the image at the path ``target`` and of the node that it becomes.
 
-    ``commands``, ``files`` and ``only`` are those of ``collect``. Raises what ``open_target`` raises; UsageError for
-    what is no image; TargetError if nobody can log in, or if the image's file changed; EngineError if it does not boot.
+    ``commands``, ``files``, ``registry`` and ``only`` are those of ``collect``. Raises what ``open_target`` raises;
+    UsageError for what is no image; TargetError if nobody can log in, or if the image's file changed; EngineError if it
+    does not boot.
     """
     if "://" in target or target.startswith("dir:"):
         raise UsageError(f"{target}: the engine {BOOT} boots disk images", "leave --engine out")
@@ -71,6 +73,8 @@ def inspect_booted(
     from diskimage_validator.engines.boot.engine import BootEngine
 
     with BootEngine(image, login, options, progress=progress) as node:
-        facts = collect(node, commands=commands, files=files, only=wanted - AT_REST, progress=progress)
+        facts = collect(
+            node, commands=commands, files=files, registry=registry, only=wanted - AT_REST, progress=progress
+        )
     known = {name: getattr(resting, name) for name in wanted & AT_REST}
     return replace(facts, notes=(*resting.notes, *node.notes), **known)

@@ -88,16 +88,25 @@ def inspect(
     """
     commands: Collection[str] = ()
     files: Collection[str] = ()
+    registry = ""
     if policy is not None:
         commands, files = policy.rules.commands.names, policy.rules.files.paths
+        registry = policy.rules.containers.live_registry or ""
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
         only = needs.union(only or ())
     if engine == BOOT:
         return inspect_booted(
-            target, boot, image_format=image_format, commands=commands, files=files, only=only, progress=progress
+            target,
+            boot,
+            image_format=image_format,
+            commands=commands,
+            files=files,
+            registry=registry,
+            only=only,
+            progress=progress,
         )
     with open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress) as opened:
-        return collect(opened, commands=commands, files=files, only=only, progress=progress)
+        return collect(opened, commands=commands, files=files, registry=registry, only=only, progress=progress)
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

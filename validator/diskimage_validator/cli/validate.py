@@ -94,7 +94,12 @@ def validate_command(
         check_fleet(targets, destinations)
         if boot.serial_log:
             raise UsageError("--serial-log is for one target", "validate this one apart")
-    policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
+    policy = load_policy(
+        policy_name,
+        ca_files=cas,
+        endpoints=[_endpoint_option(text) for text in endpoints],
+        live_registry=f"{boot.served.name}:{boot.served.port}" if boot.served else None,
+    )
     severity = Severity(threshold)
     if len(targets) > 1:
         fleet = Fleet(targets, policy, destinations, severity)

@@ -4,6 +4,7 @@ The machine is read and asked as any other node is, over SSH. It works on a thro
 accepts a key that exists for this run only.
 """
 
+import shlex
 import time
 from types import TracebackType
 from typing import ClassVar, Final
@@ -12,7 +13,7 @@ from diskimage_validator.engines.boot.config_drive import make_config_drive
 from diskimage_validator.engines.boot.credentials import EXTRA, KeyPair, make_key, smbios_strings, tmpfiles_lines
 from diskimage_validator.engines.boot.machine import Machine, MachineDiedError, Progress, accelerators
 from diskimage_validator.engines.boot.options import BootOptions
-from diskimage_validator.engines.boot.qemu import Drives
+from diskimage_validator.engines.boot.qemu import SERVED_ADDRESS, Drives
 from diskimage_validator.engines.boot.waiting import telling, wait_for_host_key
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.ssh.engine import SshEngine
@@ -110,6 +111,7 @@ class BootEngine(SshEngine):
             self._log_in(machine, login, key, host_key)
             answered = machine.seconds
             state = self._wait_for_end_of_boot(machine)
+            self._name_what_is_served()
         return f"log-in as {login.user} after {answered:.0f} s, end of the boot after {machine.seconds:.0f} s, {state}"
 
     def _log_in(self, machine: Machine, login: Login, key: KeyPair, host_key: str) -> None:
@@ -143,6 +145,14 @@ class BootEngine(SshEngine):
                 "a longer --boot-timeout may help; systemctl list-jobs on a node tells what it waits for",
             ) from error
         return done.stdout.strip() or "of unknown state"
+
+    def _name_what_is_served(self) -> None:
+        """Write the name of what is served into the node's hosts(5): there is no name server on its network."""
+        if served := self._options.served:
+            line = shlex.quote(f"{SERVED_ADDRESS} {served.name}")
+            done = self.run(["sh", "-c", f"echo {line} >>/etc/hosts"], timeout=ANSWER_TIMEOUT, as_root=True)
+            if done.status:
+                raise EngineError(f"{served.name} cannot be written into /etc/hosts of the node: {done.stderr.strip()}")
 
     def _ask_to_power_off(self) -> None:
         self.run(["systemctl", "poweroff"], timeout=ANSWER_TIMEOUT, as_root=True)

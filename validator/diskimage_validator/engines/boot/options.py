@@ -1,5 +1,6 @@
 """What a user may choose about a boot."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,4 +56,5 @@ def _is_port(text: str) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    return text.isascii() and all(char.isalnum() or char in ".-" for char in text) and not text.startswith("-")
+    """Whether ``text`` is a name of a host as registries are named: lower case, no address."""
+    return re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", text) is not None
