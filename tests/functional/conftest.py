@@ -132,8 +132,8 @@ def host_authorities() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def node_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
-    """Build the image that all tests share: bookworm, MBR, podman, cloud-init."""
-    return build_image(image_folder, "bookworm", authority, mirror)
+    """Build the image that all tests share: bookworm, MBR, podman, cloud-init; its root is validated on the way."""
+    return build_image(image_folder, "bookworm", authority, mirror, "--element", "validate-root")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The real image boots under ``--engine boot``: one boot for all tests, with a registry that only the image's CA knows."""
+"""The real image boots under ``--engine boot``: one boot for all tests, and a registry that only its CA knows."""
 
 import hashlib
 import json

@@ -6,9 +6,9 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
@@ -41,6 +41,15 @@ class Server:
         given = {"key": self.key, "config": "none", "host_keys": (self.host_key,), "timeout": 20.0, **changes}
         return SshOptions(**given)  # type: ignore[arg-type]
 
+    def as_user(self, user: str) -> "Server":
+        """Return the same server, for another account."""
+        return replace(self, user=user)
+
+    def sessions(self) -> list[int]:
+        """Return the process ids of the connections that are open."""
+        found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in found.split()]
+
     @property
     def fingerprint(self) -> str:
         return keygen("-l", "-f", str(self.folder / "host_ed25519.pub")).split()[1]
@@ -57,9 +66,12 @@ def make_key(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path
 
 @contextmanager
 def serve(
-    folder: Path, *, user: str = "", settings: str = "", host_keys: tuple[str, ...] = ("ed25519",)
+    folder: Path, *, settings: str = "", host_keys: tuple[str, ...] = ("ed25519",), wrapper: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """Run a server that lets ``user`` (default: the one who runs the tests) in with a new key; end it afterwards."""
+    """Run a server that lets everybody in with a new key; end it, and its sessions, afterwards.
+
+    ``wrapper`` is a command that starts another one, the server, where the folder is to be found by the same name.
+    """
     program = shutil.which("sshd", path="/usr/sbin:/usr/bin")
     assert program, "sshd is not installed: see bindep.txt"
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,11 +98,12 @@ def serve(
         lines.append(f"Subsystem sftp {SFTP_SERVER}")
     config.write_text("\n".join(lines) + f"\n{settings}\n")
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, "-D", "-e", "-f", str(config)], stdin=subprocess.DEVNULL, stderr=log)
+        command = [*wrapper, program, "-D", "-e", "-f", str(config)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
     try:
         _wait(process, port, folder / "log")
         public = " ".join((folder / f"host_{host_keys[0]}.pub").read_text().split()[:2])
-        yield Server(folder, port, public, key, process, *([user] if user else []))
+        yield Server(folder, port, public, key, process)
     finally:
         process.terminate()
         process.wait(10)

@@ -8,7 +8,10 @@ from diskimage_validator.engines.boot import console
 from diskimage_validator.engines.boot.console import LOG_LIMIT, MAX_LINE, REMEMBERED, Console, clean_lines
 from diskimage_validator.errors import UsageError
 
-GRUB = b"\x1b[H\x1b[J\x1b[1;1H\x1b[m\x1b[2;24HGNU GRUB  version 2\r\n\x1b[5;3H*Debian GNU/Linux   \x1b[m\x1b[5;78H"
+GRUB = (
+    b"\x1b[H\x1b[J\x1b[1;1H\x1b[?25l\x1b[m\x1b[2;24HGNU GRUB  version 2\r\n"
+    b"\x1b[5;3H*Debian GNU/Linux   \x1b[m\x1b[5;78H"
+)
 
 
 @pytest.mark.parametrize(

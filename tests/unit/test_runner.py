@@ -6,6 +6,7 @@ import pytest
 from diskimage_validator import runner
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Question
+from diskimage_validator.engines import open as opening
 from diskimage_validator.model import Finding, Report, Severity, Status
 from diskimage_validator.policy_model import Policy
 from tests.support import images, pki
@@ -87,7 +88,7 @@ def test_validate_looks_up_the_commands_of_the_policy_and_closes_the_engine(
             closed.append(True)
 
     tree["/usr/bin/rare-tool"] = images.program()
-    monkeypatch.setattr(runner, "open_target", lambda target, **options: Watched(tree, disk=images.disk()))
+    monkeypatch.setattr(opening, "open_target", lambda target, **options: Watched(tree, disk=images.disk()))
     report = runner.validate("node.qcow2", images.policy(commands={"required": ["rare-tool"]}))
     assert statuses(report, "commands-required") == {Status.PASS}
     assert closed == [True]

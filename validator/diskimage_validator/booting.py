@@ -4,21 +4,20 @@ The image is looked at twice. At rest: who can log in, and what a first boot hid
 logs, the key of this run). Booted: everything else, as the node has it.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.boot.options import BootOptions
-from diskimage_validator.engines.open import open_target
-from diskimage_validator.errors import TargetError, UsageError
-from diskimage_validator.facts import FACTS, Facts, collect
+from diskimage_validator.engines.open import BOOT, read_target
+from diskimage_validator.errors import DeclinedError, TargetError, UsageError
+from diskimage_validator.facts import FACTS, Facts
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.login import read_login
-from diskimage_validator.image_file import examine
+from diskimage_validator.login import Login
 
-BOOT: Final = "boot"
-"""The engine's name."""
 AT_REST: Final = frozenset(
     (
         "cloud_init",
@@ -38,43 +37,50 @@ AT_REST: Final = frozenset(
 
 def inspect_booted(
     target: str,
-    options: BootOptions | None = None,
+    options: BootOptions | None,
+    look: Callable[..., Facts],
     *,
     image_format: str | None = None,
-    commands: Iterable[str] = (),
-    files: Iterable[str] = (),
-    registry: str = "",
     only: Collection[str] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Facts:
     """Return the facts of the image at the path ``target`` and of the node that it becomes.
 
-    ``commands``, ``files``, ``registry`` and ``only`` are those of ``collect``. Raises what ``open_target`` raises;
-    UsageError for what is no image; TargetError if nobody can log in, or if the image's file changed; EngineError if it
-    does not boot.
+    ``look`` is ``collect`` with all but ``engine`` and ``only`` filled in; ``only`` are the facts that are wanted, all
+    if None. Raises what ``read_target`` raises; UsageError for what is no image; TargetError if nobody can log in, or
+    if the image's file changed; EngineError if it does not boot.
     """
     if "://" in target or target.startswith("dir:"):
         raise UsageError(f"{target}: the engine {BOOT} boots disk images", "leave --engine out")
     options = options or BootOptions()
     wanted = frozenset(FACTS if only is None else only)
-    image = examine(Path(target), image_format=image_format, progress=progress)
-    with open_target(target, image_format=image_format, progress=progress) as rest:
+
+    def read(rest: Engine) -> tuple[Login, Facts]:
         if progress:
             progress("looking for somebody who can log in")
-        try:
-            login = read_login(rest, options.user)
-        except FactError as error:
-            raise TargetError(
-                f"{target}: nobody can log in to this image with a key of our own: {error.message}",
-                "it takes an sshd, and a user with passwordless sudo or a root who may log in with a key",
-            ) from error
-        resting = collect(rest, commands=commands, files=files, only=wanted & AT_REST, progress=progress)
-    # The SSH library takes a third of a second to load, which no image has to wait for.
-    from diskimage_validator.engines.boot.engine import BootEngine
+        return _find_login(rest, options.user), look(rest, only=wanted & AT_REST)
 
+    login, resting = read_target(target, read, image_format=image_format, progress=progress)
+    # The libraries of images and SSH take a third of a second to load, which no other target has to wait for.
+    from diskimage_validator.engines.boot.engine import BootEngine
+    from diskimage_validator.image_file import examine
+
+    image = examine(Path(target), image_format=image_format, progress=progress)
+    if image.sha256 != resting.target.sha256:
+        raise TargetError(f"{target}: the file changed while the image was examined")
     with BootEngine(image, login, options, progress=progress) as node:
-        facts = collect(
-            node, commands=commands, files=files, registry=registry, only=wanted - AT_REST, progress=progress
-        )
+        facts = look(node, only=wanted - AT_REST)
     known = {name: getattr(resting, name) for name in wanted & AT_REST}
     return replace(facts, notes=(*resting.notes, *node.notes), **known)
+
+
+def _find_login(rest: Engine, user: str) -> Login:
+    try:
+        return read_login(rest, user)
+    except FactError as error:
+        if rest.name == "direct":
+            raise DeclinedError(error.message, error.hint) from error
+        raise TargetError(
+            f"nobody can log in to this image with a key of our own: {error.message}",
+            "it takes an sshd, and a user with passwordless sudo or a root who may log in with a key",
+        ) from error

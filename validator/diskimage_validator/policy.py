@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from diskimage_validator.endpoints import Address, Endpoint
 from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_document import read_document
 from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem

@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 
-from diskimage_validator.booting import BOOT, inspect_booted
+from diskimage_validator.booting import inspect_booted
+from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
+from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.boot.options import BootOptions
-from diskimage_validator.engines.open import open_target
+from diskimage_validator.engines.open import BOOT, BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import PermissionDeniedError, ValidatorError
-from diskimage_validator.facts import Facts, collect
+from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
+from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
@@ -84,29 +87,41 @@ def inspect(
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
-    besides those that ``only`` names, and the commands that the policy asks for are looked up.
+    besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
+    ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
     """
     commands: Collection[str] = ()
     files: Collection[str] = ()
     registry = ""
+    wanted = only
     if policy is not None:
         commands, files = policy.rules.commands.names, policy.rules.files.paths
         registry = policy.rules.containers.live_registry or ""
-        needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        only = needs.union(only or ())
+        wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
+    look = partial(collect, commands=commands, files=files, registry=registry, progress=progress)
     if engine == BOOT:
-        return inspect_booted(
-            target,
-            boot,
-            image_format=image_format,
-            commands=commands,
-            files=files,
-            registry=registry,
-            only=only,
-            progress=progress,
-        )
-    with open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress) as opened:
-        return collect(opened, commands=commands, files=files, registry=registry, only=only, progress=progress)
+        return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
+    if engine == BOTH:
+
+        def read_with(name: str) -> Facts:
+            return inspect(
+                target, policy=policy, engine=name, image_format=image_format, ssh=ssh, only=only, progress=progress
+            )
+
+        return read_both(read_with)
+
+    def read(opened: Engine) -> Facts:
+        return _certain(look(opened, only=wanted))
+
+    return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
+
+
+def _certain(facts: Facts) -> Facts:
+    """Return ``facts``, unless they are the direct engine's and it found no packages: then another one has to look."""
+    packages = facts.packages
+    if facts.engine == "direct" and isinstance(packages, Unreadable) and packages.kind != NOT_COLLECTED.kind:
+        raise DeclinedError(f"the packages cannot be read: {packages.reason}", packages.hint)
+    return facts
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:

@@ -32,6 +32,7 @@ from diskimage_validator.checks import (
     disk,
     disk_format,
     disk_growth,
+    engines_agree,
     files,
     hygiene_caches,
     hygiene_cloud_init,
@@ -132,6 +133,7 @@ CHECKS: Final[dict[str, Check]] = {
             disk_format,
             disk_growth,
             provenance,
+            engines_agree,
         ),
     )
 }

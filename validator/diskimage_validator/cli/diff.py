@@ -6,7 +6,8 @@ from diskimage_validator.cli.options import engine_option, output_option, quiet_
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.comparison.meaning import compare_facts
 from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
-from diskimage_validator.engines.open import open_target
+from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.open import read_target
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.reports.comparison import COMPARISON_WRITERS, Comparison
@@ -53,7 +54,9 @@ def _read(target: str, engine: str, ssh: SshOptions, progress: Progress, *, cont
     def say(step: str) -> None:
         progress(f"{target}: {step}")
 
-    with open_target(target, engine=engine, ssh=ssh, progress=say) as opened:
+    def read(opened: Engine) -> tuple[Facts, Snapshot]:
         facts = collect(opened, progress=say)
         say("reading files")
         return facts, snapshot(opened, content=lambda path: content or path.startswith(CONFIGURATION))
+
+    return read_target(target, read, engine=engine, ssh=ssh, progress=say)

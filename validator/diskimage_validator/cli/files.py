@@ -13,9 +13,9 @@ import click
 from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.base import Engine, Stat
-from diskimage_validator.engines.open import open_target
+from diskimage_validator.engines.open import read_target
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import EntryNotFoundError, UsageError
+from diskimage_validator.errors import DeclinedError, EngineError, EntryNotFoundError, UsageError
 from diskimage_validator.printable import clean_path, printable
 
 BLOCK = 1 << 20
@@ -43,7 +43,7 @@ def ls_command(
 ) -> int:
     """List PATH inside TARGET, a disk image."""
 
-    def listing(opened: Engine, stream: TextIO) -> None:
+    def listing(opened: Engine) -> Iterator[str]:
         entry = opened.lstat(path)
         if entry is not None and entry.is_link and path.endswith("/"):
             entry = opened.stat(path)
@@ -52,7 +52,7 @@ def ls_command(
         names = opened.listdir(path) if entry.is_dir else [path]
         for name in names:
             child = posixpath.join(path, name)
-            stream.write(_line(opened, child, name, long_form=long_form))
+            yield _line(opened, child, name, long_form=long_form)
 
     return _with(target, engine, image_format, ssh, listing, quiet=quiet)
 
@@ -91,13 +91,13 @@ def find_command(
             and entry.mode & bits == bits
         )
 
-    def search(opened: Engine, stream: TextIO) -> None:
+    def search(opened: Engine) -> Iterator[str]:
         folder = opened.stat(path)
         if folder is None or not folder.is_dir:
             raise EntryNotFoundError(f"{path}: no directory in the target")
         for found, entry in opened.walk(path):
             if matches(found, entry):
-                stream.write(_line(opened, found, found, long_form=long_form))
+                yield _line(opened, found, found, long_form=long_form)
 
     return _with(target, engine, image_format, ssh, search, quiet=quiet)
 
@@ -114,17 +114,7 @@ def cat_command(*, target: str, path: str, engine: str, image_format: str | None
 
     On a terminal, control characters are shown as escapes, because a file may hold what takes a terminal over.
     """
-
-    def copy(opened: Engine, stream: TextIO) -> None:
-        for block in _blocks(opened, path):
-            if stream.isatty():
-                for line in block.decode("utf-8", "backslashreplace").splitlines(keepends=True):
-                    stream.write("\t".join(printable(part) for part in line.rstrip("\r\n").split("\t")) + "\n")
-            else:
-                stream.flush()
-                sys.stdout.buffer.write(block)
-
-    return _with(target, engine, image_format, ssh, copy, quiet=quiet)
+    return _with(target, engine, image_format, ssh, lambda opened: _blocks(opened, path), quiet=quiet)
 
 
 def _with(
@@ -132,19 +122,46 @@ def _with(
     engine: str,
     image_format: str | None,
     ssh: SshOptions,
-    work: Callable[[Engine, TextIO], None],
+    work: Callable[[Engine], Iterator[str | bytes]],
     *,
     quiet: bool,
 ) -> int:
-    """Open ``target``, do ``work`` with it and standard output. A path that is not there is the caller's mistake."""
-    with Progress(quiet=quiet) as progress:
-        opened = open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
-    with opened, output(None) as stream:
+    """Open ``target`` and write what ``work`` yields. A path that is not there is the caller's mistake.
+
+    What has been written cannot be taken back: an engine that declines after that is an error.
+    """
+    with Progress(quiet=quiet) as progress, output(None) as stream:
+
+        def copy(opened: Engine) -> None:
+            progress.stop()
+            written = False
+            try:
+                for part in work(opened):
+                    _write(part, stream)
+                    written = True
+                opened.confirm()
+            except DeclinedError as error:
+                if not written:
+                    raise
+                hint = "begin again with --engine guestfs"
+                raise EngineError(f"in the middle of it, the direct engine declined: {error.message}", hint) from error
+
         try:
-            work(opened, stream)
+            read_target(target, copy, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
         except EntryNotFoundError as error:
             raise UsageError(error.message) from error
     return 0
+
+
+def _write(part: str | bytes, stream: TextIO) -> None:
+    if isinstance(part, str):
+        stream.write(part)
+    elif stream.isatty():
+        for line in part.decode("utf-8", "backslashreplace").splitlines(keepends=True):
+            stream.write("\t".join(printable(word) for word in line.rstrip("\r\n").split("\t")) + "\n")
+    else:
+        stream.flush()
+        sys.stdout.buffer.write(part)
 
 
 def _blocks(opened: Engine, path: str) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from diskimage_validator.cli.reports import Destination, check_destinations, needed_facts, write_reports
@@ -12,6 +12,7 @@ from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
 from diskimage_validator.fleet import validate_many
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.reports.summary import SUMMARY_WRITERS, Outcome, exit_status

@@ -5,11 +5,17 @@ from typing import Final
 import click
 
 from diskimage_validator.cli.boot_options import boot_options
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option, ssh_options
+from diskimage_validator.cli.options import (
+    facts_engine_option,
+    image_format_option,
+    output_option,
+    quiet_option,
+    ssh_options,
+)
 from diskimage_validator.cli_console import Progress, check_writable, output
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import UsageError
+from diskimage_validator.errors import UsageError, ValidatorError
 from diskimage_validator.facts import FACTS
 from diskimage_validator.reports import FACT_WRITERS
 from diskimage_validator.reports.inspection import INSPECTION_WRITERS, PART_WRITERS
@@ -20,7 +26,7 @@ FORMATS: Final = {**INSPECTION_WRITERS, **{name: writer.write for name, writer i
 
 @click.command("inspect")
 @click.argument("target")
-@engine_option
+@facts_engine_option
 @image_format_option
 @ssh_options
 @boot_options
@@ -55,4 +61,5 @@ def inspect_command(
             FORMATS[report_format](found, stream)
         else:
             PART_WRITERS[report_format](found, part, stream)
-    return 0
+    # Two engines that differ are "could not tell", as they are for validate.
+    return ValidatorError.exit_status if found.agreement and found.agreement.differing else 0

@@ -8,7 +8,7 @@ import click
 
 from diskimage_validator import facts as facts_module
 from diskimage_validator.cli.boot_options import boot_options
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, ssh_options
+from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
 from diskimage_validator.cli.reports import (
     FORMATS,
     Destination,
@@ -42,7 +42,7 @@ from diskimage_validator.runner import examine, run_checks
     metavar="NAME[:PORT][=CHAIN.pem]",
     help="An endpoint that has to be trusted, and what it presents; without a file that is fetched now; repeatable.",
 )
-@engine_option
+@facts_engine_option
 @image_format_option
 @ssh_options
 @boot_options

@@ -1,10 +1,10 @@
 """Compare what two targets are, not their bytes: packages, CAs, users, services, configuration, as facts have it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts import FACTS, Facts, dump
+from diskimage_validator.frozen import dataclass
 
 IDENTITIES: Final = ("name", "path", "sha256", "file", "device", "unit", "user", "source", "subject")
 """Keys by which entries of a list are recognised on both sides; those without any are compared by their position."""
@@ -55,7 +55,7 @@ def _leaves(value: Any, subject: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list):
         seen: dict[str, int] = {}
         for index, child in enumerate(value):
-            name = _identity(child, index)
+            name = identity(child, index)
             seen[name] = seen.get(name, 0) + 1
             unique = name if seen[name] == 1 else f"{name}#{seen[name]}"
             yield from _leaves(child, f"{subject}[{unique}]")
@@ -63,7 +63,8 @@ def _leaves(value: Any, subject: str = "") -> Iterator[tuple[str, str]]:
         yield subject, str(value)
 
 
-def _identity(value: Any, index: int) -> str:
+def identity(value: Any, index: int) -> str:
+    """Return what an entry of a list is called: by the first of IDENTITIES that it has, else by its position."""
     if isinstance(value, dict):
         return next((str(value[key]) for key in IDENTITIES if value.get(key)), str(index))
     return str(value) if isinstance(value, str | int) else str(index)

@@ -130,8 +130,8 @@ class Engine(ABC):
         """Remarks for the report, e.g. that the appliance runs without KVM."""
         self.denied: list[PermissionDeniedError] = []
         """What could not be read for want of rights, in the order in which it was tried."""
-        self._known: dict[str, Stat | None] | None = None
-        self._real: dict[str, str] = {}
+        self._remembered: dict[str, Stat | None] | None = None
+        self._resolved: dict[str, str] = {}
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -195,7 +195,7 @@ class Engine(ABC):
         Files of the image name other files, so a path may be anything: a zero byte would end it early, half of a
         surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
-        known = self._known
+        known = self._remembered
         if known is not None and path in known:
             return known[path]
         if "\0" in path or len(path) > PATH_MAX:
@@ -215,11 +215,11 @@ class Engine(ABC):
 
         For whoever asks much about one state of a target, as facts do.
         """
-        self._known, self._real = {}, {}
+        self._remembered, self._resolved = {}, {}
         try:
             yield
         finally:
-            self._known, self._real = None, {}
+            self._remembered, self._resolved = None, {}
 
     # What facts use.
 
@@ -237,13 +237,13 @@ class Engine(ABC):
     def _quickly(self, path: str, *, follow_last: bool) -> str | None:
         """Return what ``resolve`` does, or None if that takes a look at every part: most paths share their folder."""
         folder, _, name = path.rpartition("/")
-        if self._known is None or name in ("", ".", ".."):
+        if self._remembered is None or name in ("", ".", ".."):
             return None
-        real = self._real.get(folder)
+        real = self._resolved.get(folder)
         if real is None:
             real = self._step_by_step(folder, follow_last=True)
-            if len(self._real) < _MAX_KNOWN:
-                self._real[folder] = real
+            if len(self._resolved) < _MAX_KNOWN:
+                self._resolved[folder] = real
         candidate = f"{real}/{name}" if real != "/" else f"/{name}"
         entry = self._find(candidate) if follow_last else None
         return None if entry is not None and entry.is_link else candidate
@@ -328,7 +328,7 @@ class Engine(ABC):
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
             prefix = folder if folder == "/" else f"{folder}/"
-            known = self._known
+            known = self._remembered
             for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
                 child = prefix + name
                 if known is not None and len(known) < _MAX_KNOWN:

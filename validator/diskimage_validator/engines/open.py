@@ -1,17 +1,21 @@
-"""From what the user names to an engine that reads it."""
+"""From what the user names to an engine that reads it. Engines are imported when they are asked for."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.engines.ssh.options import FORM, SCHEME, Destination, SshOptions
-from diskimage_validator.errors import UsageError
-from diskimage_validator.image_file import examine
+from diskimage_validator.engines.ssh.options import SCHEME, Destination, SshOptions
+from diskimage_validator.errors import DeclinedError, UsageError
+
+ENGINES: Final = ("auto", "direct", "directory", "guestfs", "ssh")
+BOTH: Final = "both"
+"""Said instead of an engine where a target's facts are read: with two, which are held against each other."""
+BOOT: Final = "boot"
+"""The same: the image is started, and its facts are those of the node."""
 
 Progress = Callable[[str], None]
-ENGINES: Final = ("auto", "boot", "directory", "guestfs", "ssh")
+T = TypeVar("T")
 
 
 def open_target(
@@ -27,34 +31,97 @@ def open_target(
     ``target`` is the path of a disk image, ``dir:FOLDER`` for an unpacked root, ``/`` for the running system, or
     ``ssh://user@host:port`` for a node, where ``ssh`` says how to log in. ``engine`` is one of ENGINES;
     ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told what is being done, in words.
-    Raises UsageError for a target or option that makes no sense, TargetError for an image
-    that must not or cannot be read, EngineError if the host cannot run it.
+    Raises UsageError for a target or option that makes no sense, TargetError for an image that must not or cannot be
+    read, EngineError if the host cannot run it.
+
+    ``auto`` is the direct engine for an image, or guestfs if that declines now. It may also decline later, which is a
+    DeclinedError then; ``read_target`` goes on for those who can begin again.
     """
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}", f"engines: {', '.join(ENGINES)}")
-    if engine == "boot":
-        raise UsageError("only validate and inspect boot an image", "leave --engine out")
     scheme, separator, _ = target.partition("://")
-    if separator and scheme == SCHEME:
-        if engine not in ("auto", SCHEME):
-            raise UsageError(f"the engine {engine} reads no remote node", "leave --engine out")
-        return _open_node(target, ssh, progress)
-    if separator or engine == SCHEME:
-        wrong = f"{scheme}:// targets are not supported" if separator else f"{target}: no node; {FORM}"
-        raise UsageError(wrong, "name a qcow2 or raw disk image, dir:FOLDER, or ssh://USER@HOST")
+    if scheme == SCHEME and separator:
+        return _node(target, engine, ssh, progress)
+    if separator:
+        hint = "name a qcow2 or raw disk image, dir:FOLDER, or ssh://USER@HOST"
+        raise UsageError(f"{scheme}:// targets are not supported", hint)
+    if engine == SCHEME:
+        raise UsageError(f"{target}: the engine {engine} reads remote nodes", "name ssh://USER@HOST, or leave it out")
     folder = target.removeprefix("dir:") if target.startswith("dir:") else target
     if folder != target or folder == "/" or engine == "directory":
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
-        return DirectoryEngine(Path(folder), live=target == "/")
-    from diskimage_validator.engines.guestfs import GuestfsEngine
-
-    return GuestfsEngine(examine(Path(target), image_format=image_format, progress=progress), progress=progress)
+        return _directory(Path(folder), live=target == "/")
+    return _open_image(Path(target), engine, image_format, progress)
 
 
-def _open_node(target: str, options: SshOptions | None, progress: Progress | None) -> Engine:
+def read_target(
+    target: str,
+    work: Callable[[Engine], T],
+    *,
+    engine: str = "auto",
+    image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    progress: Progress | None = None,
+) -> T:
+    """Return what ``work`` returns for an engine that reads ``target``. The other parameters are ``open_target``'s.
+
+    If the engine is ``auto`` and declines in the middle of it, ``work`` is called a second time, with another engine.
+    """
+    opened = open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
+    try:
+        with opened:
+            found = work(opened)
+            opened.confirm()
+            return found
+    except DeclinedError as error:
+        if engine != "auto":
+            raise _declined(error) from error
+        reason = error
+    with _open_image(Path(target), "guestfs", image_format, progress) as opened:
+        opened.notes.insert(0, _note(reason))
+        return work(opened)
+
+
+def _directory(folder: Path, *, live: bool) -> Engine:
+    from diskimage_validator.engines.directory import DirectoryEngine
+
+    return DirectoryEngine(folder, live=live)
+
+
+def _node(target: str, engine: str, options: SshOptions | None, progress: Progress | None) -> Engine:
+    if engine not in ("auto", SCHEME):
+        raise UsageError(f"{target}: the engine {engine} reads no remote node", "leave --engine out")
     destination = Destination.parse(target)
-    # The SSH library takes a third of a second to load, which no image has to wait for.
     from diskimage_validator.engines.ssh.engine import SshEngine
 
     return SshEngine(destination, options, progress=progress)
+
+
+def _open_image(path: Path, engine: str, image_format: str | None, progress: Progress | None) -> Engine:
+    from diskimage_validator.image_file import examine
+
+    image = examine(path, image_format=image_format, progress=progress)
+    notes: list[str] = []
+    if engine in ("auto", "direct"):
+        from diskimage_validator.engines.direct.engine import DirectEngine
+
+        try:
+            return DirectEngine(image, progress=progress)
+        except DeclinedError as error:
+            if engine == "direct":
+                raise _declined(error) from error
+            notes.append(_note(error))
+    from diskimage_validator.engines.guestfs import GuestfsEngine
+
+    opened = GuestfsEngine(image, progress=progress)
+    opened.notes[:0] = notes
+    return opened
+
+
+def _declined(error: DeclinedError) -> DeclinedError:
+    return DeclinedError(f"the direct engine declines: {error.message}", error.hint or "leave --engine out")
+
+
+def _note(error: DeclinedError) -> str:
+    return f"the direct engine declined: {error.message}"

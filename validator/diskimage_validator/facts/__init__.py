@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.accounts import Accounts, read_accounts
+from diskimage_validator.facts.agreement import Agreement
 from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
@@ -60,7 +61,8 @@ FACTS_VERSION: Final = 2
 class Facts:
     """Everything that was read from one target. ``collected`` is UTC; ``disk`` is None for a target without one.
 
-    A field that nobody asked for is Unreadable of the kind ``NotCollected``.
+    A field that nobody asked for is Unreadable of the kind ``NotCollected``. ``agreement`` is None unless two engines
+    read the target.
     """
 
     version: int
@@ -98,6 +100,7 @@ class Facts:
     sudo: Sudo | Unreadable | None
     ssh: Ssh | Unreadable | None
     registry_proof: RegistryProof | Unreadable | None = None
+    agreement: Agreement | None = None
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -159,7 +162,9 @@ def collect(
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, registry=registry, progress=progress)
     with engine.remembering():
-        found = {name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS}
+        found: dict[str, Any] = {
+            name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS
+        }
     engine.confirm()
     return Facts(
         version=FACTS_VERSION,

@@ -1,9 +1,9 @@
 """A fact that could not be read is a fact too: it carries the reason to the checks that need it."""
 
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from diskimage_validator.errors import PermissionDeniedError, ValidatorError
+from diskimage_validator.frozen import dataclass
 
 Fact = TypeVar("Fact")
 DENIED: Final = PermissionDeniedError.__name__

@@ -6,12 +6,12 @@ the registry, under REPOSITORY, which is deleted again if the registry allows th
 """
 
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EngineError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import printable
 
 REPOSITORY: Final = "diskimage-validator/proof"

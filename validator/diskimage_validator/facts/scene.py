@@ -1,13 +1,13 @@
 """What a reader of facts works with: the engine, what was asked for, and the facts that are already known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import DeclinedError, ValidatorError
 from diskimage_validator.facts.base import DENIED, FactError, Unreadable
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_ENTRIES: Final = 1_000_000

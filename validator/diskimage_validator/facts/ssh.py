@@ -8,7 +8,7 @@ set outside.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -17,6 +17,7 @@ from diskimage_validator.facts.accounts import Accounts, User
 from diskimage_validator.facts.authorized_keys import AuthorizedKey, BadKeyLine, parse_authorized_keys
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.sshd_text import DEFAULTS, DEPRECATED, IN_MATCH, LISTS, BadLineError, fault, parse_line
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import clean_path, decode
 

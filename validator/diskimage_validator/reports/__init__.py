@@ -4,11 +4,11 @@ A writer's module is imported when it is first used: some of them need large lib
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Final, TextIO
 
 from diskimage_validator.facts import Facts
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
 
 Writer = Callable[[Report, TextIO, Severity], None]

@@ -1,11 +1,11 @@
 """What a user may choose about a boot."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
 
 GIB: Final = 1 << 30
 

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from typing import Final
 
-from paramiko import Channel, Transport
+from paramiko import Channel, PKey, Transport
 from paramiko.ssh_exception import SSHException
 
 from diskimage_validator.engines.ssh.hops import Hop, find_hops
@@ -39,8 +39,7 @@ class Connection:
                 known = known_keys(hop, pins, last=hop is hops[-1])
                 security = transport.get_security_options()
                 security.key_types = algorithms(known, security.key_types)
-                self._shake_hands(transport, hop)
-                verify(hop, transport.get_remote_server_key(), known)
+                verify(hop, self._shake_hands(transport, hop), known)
                 log_in(transport, hop, stated=options.key is not None)
                 transport.set_keepalive(KEEPALIVE)
         except BaseException:
@@ -49,7 +48,9 @@ class Connection:
 
     @property
     def transport(self) -> Transport:
-        """The connection to the destination itself."""
+        """The connection to the destination itself. Raises EngineError if it is closed."""
+        if not self._transports:
+            raise EngineError(f"{self.hop}: the connection is closed")
         return self._transports[-1]
 
     def open_channel(self) -> Channel:
@@ -89,9 +90,12 @@ class Connection:
         transport.auth_timeout = transport.channel_timeout = timeout
         return transport
 
-    def _shake_hands(self, transport: Transport, hop: Hop) -> None:
+    def _shake_hands(self, transport: Transport, hop: Hop) -> PKey:
+        """Return the key of the server."""
         try:
-            transport.start_client(timeout=self._options.timeout)
+            # Beyond the time limits for greeting and handshake: when this one ends, there is no error that says why.
+            transport.start_client(timeout=3 * self._options.timeout)
+            return transport.get_remote_server_key()
         except (SSHException, OSError, EOFError) as error:
             raise EngineError(f"{hop}: no SSH connection: {_words(error)}") from error
 

@@ -24,14 +24,11 @@ from diskimage_validator.engines.ssh.sftp import scan
 from diskimage_validator.engines.ssh.tree import FIND_TIMEOUT, MAX_OUTPUT, Tree, find_command, parse_find
 from diskimage_validator.errors import EngineError, PermissionDeniedError
 from diskimage_validator.model import TargetInfo
-from diskimage_validator.printable import decode
 from diskimage_validator.process import Completed
 
 FEW: Final = 300
 """Stats that are asked for one by one. ``cat`` of a file takes five, a policy thousands."""
 NAME_MAX: Final = 255
-VANISHED: Final = b"No such file or directory"
-"""What find says of an entry that a live system loses meanwhile: the only thing that may be missing from its list."""
 SMALL: Final = 64 * 1024
 """Bytes that are not worth several requests at a time; a request brings 32 KiB."""
 MOUNTINFO_LIMIT: Final = 16 * 1024 * 1024
@@ -123,23 +120,29 @@ class SshEngine(Engine):
         return [name for name, _ in self._scan(path)]
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
+        if self._tree is None:
+            if path in self._kernel_mounts():
+                return []
+            found = self._attempt(path, lambda: self._scan_now(path))
+            if found is not None:
+                self._stats.update((posixpath.join(path, name), entry) for name, entry in found)
+                return found
+            self._take_tree()
         tree = self._tree
-        if tree is not None:
-            if path in tree.closed:
-                raise self.deny(path, self._rights.reason)
-            return [(name, tree.entries[posixpath.join(path, name)]) for name in tree.names.get(path, ())]
-        if path in self._kernel_mounts():
-            return []
-        found = self._attempt(path, lambda: self._scan_now(path))
-        entries = [(entry.filename, _stat(entry)) for entry in found]
-        self._stats.update((posixpath.join(path, name), entry) for name, entry in entries)
-        return entries
+        if tree is None:
+            raise EngineError(f"{path}: a name in it is not UTF-8", "to read it takes a shell and GNU find on the node")
+        if path in tree.closed:
+            raise self.deny(path, self._rights.reason)
+        return [(name, tree.entries[posixpath.join(path, name)]) for name in tree.names.get(path, ())]
 
-    def _scan_now(self, path: str) -> list[SFTPAttributes]:
+    def _scan_now(self, path: str) -> list[tuple[str, Stat]] | None:
+        """Return what is in a folder, None if the SSH library cannot read a name: it knows UTF-8 only."""
         try:
-            return scan(self._rights.sftp, os.fsencode(path))
+            return [(entry.filename, _stat(entry)) for entry in scan(self._rights.sftp, os.fsencode(path))]
         except FileNotFoundError:  # a live system lost it meanwhile
             return []
+        except UnicodeDecodeError:
+            return None
 
     def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
         """Yield (path, lstat) of everything below ``path``: see Engine."""
@@ -163,7 +166,7 @@ class SshEngine(Engine):
             self._lost = f"{self.target.name}: the connection is lost: {error or type(error).__name__}"
             self._connection.close()
             raise EngineError(self._lost) from error
-        except (OSError, SFTPError) as error:
+        except (OSError, SFTPError, ValueError) as error:  # ValueError: an answer that makes no sense
             if not self._connection.transport.is_active():
                 self._lost = f"{self.target.name}: the connection is lost: {error}"
             raise EngineError(self._lost or f"{path}: {error}") from error
@@ -188,11 +191,9 @@ class SshEngine(Engine):
         try:
             shell = self._rights.best_shell()
             status, output, errors = shell.run(command, timeout=FIND_TIMEOUT, limit=MAX_OUTPUT)
-            if problems := [line for line in errors.splitlines() if not line.endswith(VANISHED)]:
-                raise EngineError(f"find on the node: {decode(problems[0])}")
             if status != 0 and not errors:
                 raise EngineError(f"find on the node ended with status {status}")
-            return parse_find(output)
+            return parse_find(output, errors)
         except (EngineError, PermissionDeniedError) as error:
             self.notes.append(f"the files were listed one by one: {error.message}")
             return None

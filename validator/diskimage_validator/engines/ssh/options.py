@@ -1,11 +1,10 @@
 """Which node, and how to get there. Nothing here needs the SSH library, so that others start without it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
 
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
 
 SCHEME: Final = "ssh"
 FORM: Final = "ssh://USER@HOST:PORT, where user and port may be left out"
@@ -26,6 +25,8 @@ class Destination:
 
         A password is refused: the command line of a process is no secret (proc(5), cmdline).
         """
+        from urllib.parse import unquote, urlsplit
+
         scheme, separator, rest = text.partition("://")
         rest = rest if separator else text
         shown = rest.rpartition("@")[2]

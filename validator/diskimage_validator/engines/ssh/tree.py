@@ -5,13 +5,15 @@ what find cannot read for any other reason makes the whole answer worthless: hal
 """
 
 import posixpath
+import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.errors import EngineError
+from diskimage_validator.printable import decode
 
 FIELDS: Final = r"%y %m %U %G %s %T@\0%p\0%l\0"
 KINDS: Final = {
@@ -26,6 +28,8 @@ KINDS: Final = {
 FIND_TIMEOUT: Final = 300.0
 MAX_OUTPUT: Final = 256 * 1024 * 1024
 """Bytes; a file takes about 100 of them, and 1,000,000 files are the most that anybody asks for."""
+_REFUSED: Final = re.compile(rb"find: '([ !#-&(-\[\]-~]+)': Permission denied")
+"""A name that find need not quote: without quotes, backslashes, and what is not ASCII."""
 
 
 @dataclass
@@ -47,12 +51,16 @@ def find_command(empty: Iterable[str]) -> list[str]:
     return [*command, *closed, "-prune", "-printf", f"!{FIELDS}", "-o", "-printf", f"={FIELDS}"]
 
 
-def parse_find(output: bytes) -> Tree:
-    """Return what ``find_command`` printed. Raises EngineError if that is nothing of the kind."""
+def parse_find(output: bytes, errors: bytes = b"") -> Tree:
+    """Return what ``find_command`` printed on its two outputs, in the C locale.
+
+    Raises EngineError if that is nothing of the kind, or if find could not read something, unless it lost it meanwhile
+    or may not read it.
+    """
     parts = output.split(b"\0")
     if len(parts) < 4 or len(parts) % 3 != 1 or parts.pop() != b"":
         raise EngineError("find on the node: no list of files")
-    tree = Tree()
+    tree = Tree(closed=set(_closed(errors)))
     for line, name, target in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         path = name.decode("utf-8", "surrogateescape")
         try:
@@ -70,3 +78,14 @@ def parse_find(output: bytes) -> Tree:
     if "/" not in tree.entries:
         raise EngineError("find on the node: no list of files")
     return tree
+
+
+def _closed(errors: bytes) -> Iterator[str]:
+    """Yield the folders that find may not read though access(2) allows it: of a process in a /proc, for instance."""
+    for line in errors.splitlines():
+        if line.endswith(b": No such file or directory"):
+            continue
+        refused = _REFUSED.fullmatch(line)
+        if refused is None:
+            raise EngineError(f"find on the node: {decode(line)}")
+        yield refused[1].decode("ascii")

@@ -1,0 +1,28 @@
+"""Checksums of metadata: crc32c with ``metadata_csum``, crc16 of group descriptors with the older ``uninit_bg``.
+
+Documentation/filesystems/ext4/checksums.rst. The kernel leaves out CRC-32C's last inversion, so what is stored is the
+complement of what the library returns.
+"""
+
+from typing import Final
+
+from google_crc32c import extend
+
+MASK: Final = 0xFFFFFFFF
+CRC16: Final = 0xA001
+"""The polynomial of lib/crc/crc16.c, reflected."""
+
+
+def crc32c(seed: int, data: bytes) -> int:
+    """Return the checksum of ``data`` after what ``seed`` is the checksum of, both as they are stored."""
+    return int(extend(seed ^ MASK, data)) ^ MASK
+
+
+def crc16(data: bytes) -> int:
+    """Return the kernel's crc16 of ``data``, begun with all ones."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (CRC16 if crc & 1 else 0)
+    return crc

@@ -1,0 +1,121 @@
+"""The tree of directories: from a path to an inode, and from a directory to its names.
+
+A directory has one name. What is met under a second one would make a walk endless, or as long as one likes, so it is
+declined; and so are more bytes of directories than any node has.
+"""
+
+import stat
+from typing import Final
+
+from diskimage_validator.engines.base import Stat
+from diskimage_validator.engines.direct.ext.content import read_content
+from diskimage_validator.engines.direct.ext.directory import find_entry, parse_directory
+from diskimage_validator.engines.direct.ext.directory_checksum import check_directory
+from diskimage_validator.engines.direct.ext.inodes import ROOT, Inodes
+from diskimage_validator.engines.direct.ext.runs import Space
+from diskimage_validator.errors import DeclinedError, EntryNotFoundError
+
+INDEXED: Final = 0x1000
+"""EXT4_INDEX_FL: the first block of the directory is the root of an index."""
+LARGEST: Final = 16 << 20
+"""Bytes of one directory: 400,000 names of 32 bytes."""
+ALL: Final = 512 << 20
+"""Bytes of all directories together."""
+HELD: Final = 4 << 20
+"""Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
+
+
+class Directories:
+    """Paths are absolute within the file system; no component but the last one is a symbolic link."""
+
+    def __init__(self, space: Space, inodes: Inodes) -> None:
+        self._space = space
+        self._inodes = inodes
+        self._numbers = {"/": ROOT}
+        self._paths = {ROOT: "/"}
+        self._counted: set[int] = set()
+        self._left = ALL
+        self._held: dict[int, bytes] = {}
+        self._held_bytes = 0
+
+    def find(self, path: str) -> int | None:
+        """Return the inode of ``path``, None if there is no such entry."""
+        known = self._numbers.get(path)
+        if known is not None:
+            return known
+        parent, _, name = path.rpartition("/")
+        folder = self._folder(parent or "/")
+        return None if folder is None else self._entry(folder, name)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names in a directory. Raises EntryNotFoundError if there is none."""
+        return self._parse(path)[0]
+
+    def scan(self, path: str) -> list[tuple[str, Stat]]:
+        """Return name and lstat of every entry of a directory. Raises EntryNotFoundError if there is none."""
+        names, numbers = self._parse(path)
+        found = list(zip(names, self._inodes.stats(numbers), strict=True))
+        prefix = path.rstrip("/")
+        for (name, entry), number in zip(found, numbers, strict=True):
+            if entry.mode & 0xF000 == stat.S_IFDIR:
+                self._enter(f"{prefix}/{name}", number)
+        return found
+
+    def _parse(self, path: str) -> tuple[list[str], list[int]]:
+        """Return names and inodes of what is in a directory."""
+        folder = self._folder(path)
+        if folder is None:
+            raise EntryNotFoundError(f"{path}: no such directory")
+        return parse_directory(self._data(folder), self._space.block_size, folder)
+
+    def _entry(self, folder: int, name: str) -> int | None:
+        return find_entry(self._data(folder), self._space.block_size, name.encode("utf-8", "surrogateescape"))
+
+    def _folder(self, path: str) -> int | None:
+        """Return the inode of the directory ``path``, None if there is no such directory."""
+        known = self._numbers.get(path)
+        if known is not None:
+            return known
+        folder, at = ROOT, ""
+        for part in path.split("/")[1:]:
+            at = f"{at}/{part}"
+            below = self._numbers.get(at)
+            if below is None:
+                below = self._entry(folder, part)
+                if below is None or not self._inodes.stat(below).is_dir:
+                    return None
+                self._enter(at, below)
+            folder = below
+        return folder
+
+    def _enter(self, path: str, number: int) -> None:
+        """Take note of a directory. Raises DeclinedError if it has another name already."""
+        if self._paths.setdefault(number, path) != path:
+            raise DeclinedError(f"ext: directory {number} has two names")
+        self._numbers[path] = number
+
+    def _data(self, number: int) -> bytes:
+        """Return the content of a directory: whole blocks, the checksums of which are right."""
+        held = self._held.get(number)
+        if held is not None:
+            return held
+        inode, block_size = self._inodes.inode(number), self._space.block_size
+        if not stat.S_ISDIR(inode.mode) or not 0 < inode.size <= LARGEST or inode.size % block_size:
+            raise DeclinedError(f"ext: inode {number} is no directory, or one of {inode.size} bytes")
+        self._count(number, inode.size)
+        data = read_content(self._space, inode, 0, inode.size)
+        if inode.seed is not None:
+            check_directory(data, block_size, inode.seed, number, indexed=bool(inode.flags & INDEXED))
+        while self._held and self._held_bytes + len(data) > HELD:
+            self._held_bytes -= len(self._held.pop(next(iter(self._held))))
+        self._held[number] = data
+        self._held_bytes += len(data)
+        return data
+
+    def _count(self, number: int, size: int) -> None:
+        """Count the bytes of a directory that was not read before."""
+        if number not in self._counted:
+            self._counted.add(number)
+            self._left -= size
+            if self._left < 0:
+                raise DeclinedError(f"ext: more than {ALL} bytes of directories")

@@ -1,0 +1,52 @@
+"""Bytes of the volume, read in windows that are kept for a while."""
+
+from collections.abc import Callable
+from typing import Final
+
+from diskimage_validator.errors import DeclinedError
+
+WINDOW_BITS: Final = 16
+WINDOW: Final = 1 << WINDOW_BITS
+"""Bytes of a window: mostly a cluster of a qcow2 file. QEMU unpacks a compressed one whole, each time it is read."""
+KEPT: Final = 256
+"""Windows that are kept: 16 MiB. What belongs together lies together, so more would hardly be asked for again."""
+
+
+class Volume:
+    """The file system's bytes. ``read`` gets (offset, length) and returns exactly ``length`` bytes or raises."""
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        self.size = size
+        self._read = read
+        self._windows: dict[int, bytes] = {}
+
+    def window(self, number: int) -> bytes:
+        """Return the bytes from ``number * WINDOW``: WINDOW of them, fewer at the end of the volume."""
+        held = self._windows.get(number)
+        if held is None:
+            offset = number << WINDOW_BITS
+            held = self._fetch(offset, min(WINDOW, self.size - offset))
+            if len(self._windows) >= KEPT:
+                del self._windows[next(iter(self._windows))]
+            self._windows[number] = held
+        return held
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes. Raises DeclinedError if they are not all on the volume.
+
+        What is longer than a window is not kept: it is the content of a large file.
+        """
+        if length > WINDOW:
+            return self._fetch(offset, length)
+        first, start = offset >> WINDOW_BITS, offset & (WINDOW - 1)
+        data = self.window(first)[start : start + length]
+        if len(data) < length:
+            data += self.window(first + 1)[: length - len(data)]
+        if len(data) < length:
+            raise DeclinedError(f"ext: {length} bytes at {offset} are not all on the volume")
+        return data
+
+    def _fetch(self, offset: int, length: int) -> bytes:
+        if offset < 0 or length <= 0 or offset + length > self.size:
+            raise DeclinedError(f"ext: {length} bytes at {offset} are not on the volume, which has {self.size}")
+        return self._read(offset, length)

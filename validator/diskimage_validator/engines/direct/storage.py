@@ -1,0 +1,152 @@
+"""From the bytes of a disk to its file systems: table, partitions, logical volumes, and what is on each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from diskimage_validator.engines.base import Filesystem, Stat
+from diskimage_validator.engines.direct.blocks import Read, window
+from diskimage_validator.engines.direct.ext import ExtFilesystem
+from diskimage_validator.engines.direct.fat import FatFilesystem
+from diskimage_validator.engines.direct.identify import LVM, SWAP, UNKNOWN, VFAT, ext_type, identify
+from diskimage_validator.engines.direct.partitions import Table, read_table
+from diskimage_validator.engines.direct.slot import DEVICE, Slot
+from diskimage_validator.engines.volumes import Volume
+from diskimage_validator.errors import DeclinedError
+
+MAX_VOLUMES: Final = 100
+"""File systems that are read of one disk."""
+
+
+class FileSystem(Protocol):
+    """A file system that can be read. ``path`` is absolute in it and real: no parent component is a link.
+
+    Everything raises DeclinedError for what cannot be read with certainty.
+    """
+
+    def lstat(self, path: str) -> Stat | None:
+        """Return the entry's stat, None if there is none."""
+
+    def readlink(self, path: str) -> str:
+        """Return the text of a symbolic link."""
+
+    def read_file(self, path: str, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes of a regular file, from ``offset`` on."""
+
+    def listdir(self, path: str) -> list[str]:
+        """Return the names in a directory, without ``.`` and ``..``."""
+
+    def scan(self, path: str) -> list[tuple[str, Stat]]:
+        """Return name and lstat of every entry of a directory."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A file system that can be mounted: its reader, and its facts as they are when it is."""
+
+    volume: Volume
+    reader: FileSystem
+    facts: Filesystem
+
+
+@dataclass(frozen=True)
+class Storage:
+    """All of one disk. ``types`` are the file systems, swap and unknown content among them, by the device's name."""
+
+    table: Table
+    types: dict[str, str]
+    opened: dict[str, Opened]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A block device: the disk, a partition, a logical volume."""
+
+    device: str
+    read: Read
+    size: int
+    slot: Slot | None = None
+
+
+def read_storage(read: Read, size: int) -> Storage:
+    """Return what is on a disk of ``size`` bytes. Raises DeclinedError unless all of it is known."""
+    table = read_table(read, size)
+    types: dict[str, str] = {}
+    opened: dict[str, Opened] = {}
+    pending = list(_pieces(table, read, size))
+    while pending:
+        piece = pending.pop(0)
+        kind = identify(piece.read, piece.size, piece.device)
+        if kind == LVM:
+            raise DeclinedError(f"{piece.device} holds {kind}, which this engine does not read")
+        if kind in (SWAP, UNKNOWN):
+            types[piece.device] = kind
+            continue
+        found = _open(piece, kind)
+        types[piece.device] = found.volume.type
+        opened[piece.device] = found
+        if len(types) > MAX_VOLUMES:
+            raise DeclinedError(f"more than {MAX_VOLUMES} file systems")
+    return Storage(table, types, opened)
+
+
+def _pieces(table: Table, read: Read, size: int) -> Iterator[Piece]:
+    if table.kind == "none":
+        yield Piece(DEVICE, read, size)
+    for slot in table.slots:
+        if not slot.container:
+            one = slot.partition
+            yield Piece(one.device, window(read, one.start, one.size), one.size, slot)
+
+
+def _open(piece: Piece, kind: str) -> Opened:
+    return _open_fat(piece) if kind == VFAT else _open_ext(piece)
+
+
+def _open_fat(piece: Piece) -> Opened:
+    reader = FatFilesystem(piece.read, piece.size)
+    facts = Filesystem(
+        device=piece.device,
+        type=VFAT,
+        mountpoint=None,
+        label=reader.label,
+        uuid=reader.uuid,
+        size=reader.total,
+        free=reader.free,
+        inodes=0,
+        free_inodes=0,
+    )
+    return Opened(_volume(piece, facts), reader, facts)
+
+
+def _open_ext(piece: Piece) -> Opened:
+    kind = ext_type(piece.read, piece.device)
+    reader = ExtFilesystem(piece.read, piece.size)
+    info = reader.info
+    facts = Filesystem(
+        device=piece.device,
+        type=kind,
+        mountpoint=None,
+        label=info.label,
+        uuid=info.uuid,
+        size=info.size,
+        free=info.free,
+        inodes=info.inodes,
+        free_inodes=info.free_inodes,
+        clean=info.clean,
+        block_size=info.block_size,
+        features=info.features,
+    )
+    return Opened(_volume(piece, facts), reader, facts)
+
+
+def _volume(piece: Piece, facts: Filesystem) -> Volume:
+    return Volume(
+        mountable=piece.device,
+        device=piece.device,
+        type=facts.type,
+        label=facts.label,
+        uuid=facts.uuid,
+        partition_label=piece.slot.name if piece.slot else "",
+        partition_uuid=piece.slot.uuid if piece.slot else "",
+    )
