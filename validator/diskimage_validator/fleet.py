@@ -12,6 +12,7 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 from diskimage_validator import errors
+from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import EngineError, ValidatorError
 from diskimage_validator.facts import Facts, replay
@@ -38,6 +39,7 @@ def validate_many(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     also: Collection[str] = (),
     done: Callable[[str, Facts, Report], None] | None = None,
     progress: Callable[[str], None] | None = None,
@@ -49,7 +51,14 @@ def validate_many(
     that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be
     read does not keep the others from being judged, even if it takes the process that reads it along.
     """
-    options = {"policy": policy, "engine": engine, "image_format": image_format, "ssh": ssh, "only": tuple(also)}
+    options = {
+        "policy": policy,
+        "engine": engine,
+        "image_format": image_format,
+        "ssh": ssh,
+        "boot": boot,
+        "only": tuple(also),
+    }
     readers = [_Reader(options) for _ in range(max(1, min(jobs or default_jobs(), len(targets))))]
     free: SimpleQueue[_Reader] = SimpleQueue()
     for reader in readers:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from diskimage_validator.cli.boot_options import boot_options
 from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
 from diskimage_validator.cli_console import Progress
 from diskimage_validator.digest import begin
+from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
@@ -41,6 +43,7 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
 @facts_engine_option
 @image_format_option
 @ssh_options
+@boot_options
 @click.option("--facts", "facts_file", metavar="FILE", help="Judge facts of 'inspect --format json', not an image.")
 @click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")
 @output_option
@@ -63,6 +66,7 @@ def validate_command(
     engine: str,
     image_format: str | None,
     ssh: SshOptions,
+    boot: BootOptions,
     facts_file: str | None,
     report_format: str,
     output_file: str | None,
@@ -98,11 +102,18 @@ def validate_command(
         from diskimage_validator.cli.fleet import Fleet, check_fleet
 
         check_fleet(targets, destinations)
-    policy = load_policy(policy_name, ca_files=cas, endpoints=[_endpoint_option(text) for text in endpoints])
+        if boot.serial_log:
+            raise UsageError("--serial-log is for one target", "validate this one apart")
+    policy = load_policy(
+        policy_name,
+        ca_files=cas,
+        endpoints=[_endpoint_option(text) for text in endpoints],
+        live_registry=f"{boot.served.name}:{boot.served.port}" if boot.served else None,
+    )
     severity = Severity(threshold)
     if len(targets) > 1:
         fleet = Fleet(targets, policy, destinations, severity)
-        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, ssh=ssh, quiet=quiet)
+        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, ssh=ssh, boot=boot, quiet=quiet)
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
@@ -110,7 +121,14 @@ def validate_command(
         also = needed_facts(destinations)
         with Progress(quiet=quiet) as progress:
             facts, report = examine(
-                targets[0], policy, engine=engine, image_format=image_format, ssh=ssh, also=also, progress=progress
+                targets[0],
+                policy,
+                engine=engine,
+                image_format=image_format,
+                ssh=ssh,
+                boot=boot,
+                also=also,
+                progress=progress,
             )
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)

@@ -36,6 +36,7 @@ from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
+from diskimage_validator.facts.registry_proof import RegistryProof, read_registry_proof
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
@@ -98,6 +99,7 @@ class Facts:
     accounts: Accounts | Unreadable
     sudo: Sudo | Unreadable | None
     ssh: Ssh | Unreadable | None
+    registry_proof: RegistryProof | Unreadable | None = None
     agreement: Agreement | None = None
 
 
@@ -131,6 +133,9 @@ FACTS: Final[dict[str, Reader]] = {
     "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
     "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
     "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
+    "registry_proof": Reader(
+        "the work with a registry", lambda scene: read_registry_proof(scene.engine, scene.registry)
+    ),
 }
 """How every field of Facts that comes from the target is read."""
 
@@ -144,16 +149,18 @@ def collect(
     *,
     commands: Iterable[str] = (),
     files: Iterable[str] = (),
+    registry: str = "",
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Read facts from ``engine``.
 
-    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
-    ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
-    cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine cannot vouch for them.
+    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for;
+    ``registry`` is the one that a running node is to work with, ``NAME:PORT``. ``only`` names the fields of Facts that
+    are wanted, all if None. Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with
+    the reason. Raises DeclinedError if the engine cannot vouch for them.
     """
-    scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, registry=registry, progress=progress)
     with engine.remembering():
         scene.prepare(FACTS if only is None else FACTS.keys() & set(only))
         found: dict[str, Any] = {

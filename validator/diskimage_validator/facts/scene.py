@@ -26,7 +26,8 @@ class Reader:
 class Scene:
     """One target while its facts are read.
 
-    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for.
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``registry``
+    is the one that a running node has to work with, empty for none.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
@@ -40,11 +41,13 @@ class Scene:
         *,
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
+        registry: str = "",
         progress: Progress | None = None,
     ) -> None:
         self.engine = engine
         self.commands = frozenset(commands)
         self.files = frozenset(files)
+        self.registry = registry
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
