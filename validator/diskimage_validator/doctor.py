@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from diskimage_validator.digest import digest_of
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
@@ -63,7 +64,8 @@ def _serve() -> Diagnosis:
     with tempfile.NamedTemporaryFile(prefix="diskimage-validator-") as file:
         file.truncate(SCRATCH_SIZE)
         try:
-            server = QemuNbd(ImageFile(Path(file.name), "raw", SCRATCH_SIZE, SCRATCH_SIZE, ""))
+            path = Path(file.name)
+            server = QemuNbd(ImageFile(path, "raw", SCRATCH_SIZE, SCRATCH_SIZE, digest_of(path)))
         except EngineError as error:
             return Diagnosis("direct", "start", ok=False, message=error.message, remedy=error.hint)
         server.close()
