@@ -90,7 +90,7 @@ class Inodes:
         return ROOT if number == ROOT else self._superblock.first_inode
 
     def _raw(self, number: int, first: int) -> bytes:
-        """Return the bytes of an inode, of which at least ``FIELDS.size``. Neighbours are mostly asked for together."""
+        """Return the bytes of an inode, if its number is one from ``first`` on that may be in use."""
         group, index = divmod(number - 1, self._per_group)
         if not first <= number <= self._superblock.inodes or index >= self._used[group]:
             raise DeclinedError(f"ext: inode {number} is named, and cannot be in use")
