@@ -22,6 +22,8 @@ LARGEST: Final = 16 << 20
 ALL_BYTES: Final = 2 << 30
 ALL_NAMES: Final = 4_000_000
 """What is read of all directories together. A node has a thousandth of the names."""
+FILES: Final = 200_000
+"""Files whose inode is kept after their directory was scanned: they may be read next."""
 HELD: Final = 4 << 20
 """Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
 
@@ -33,6 +35,7 @@ class Directories:
         self._space = space
         self._inodes = inodes
         self._numbers = {"/": ROOT}
+        self._files: dict[str, int] = {}
         self._paths = {ROOT: "/"}
         self._read: set[int] = set()
         self._listed: set[int] = set()
@@ -42,7 +45,7 @@ class Directories:
 
     def find(self, path: str) -> int | None:
         """Return the inode of ``path``, None if there is no such entry."""
-        known = self._numbers.get(path)
+        known = self._numbers.get(path) or self._files.get(path)
         if known is not None:
             return known
         parent, _, name = path.rpartition("/")
@@ -61,6 +64,8 @@ class Directories:
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
+            elif len(self._files) < FILES:
+                self._files[f"{prefix}/{name}"] = number
         return found
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
