@@ -12,6 +12,7 @@ from diskimage_validator.engines.open import BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
+from diskimage_validator.facts.live.asking import Asked
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
@@ -91,8 +92,17 @@ def inspect(
         rules = policy.rules
         needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
         wanted = needs.union(only or ())
-        commands, files = rules.commands.names, rules.files.paths
-        return _certain(collect(opened, commands=commands, files=files, only=wanted, progress=progress))
+        egress = (*rules.live.egress.allowed, *rules.live.egress.blocked)
+        return _certain(
+            collect(
+                opened,
+                commands=rules.commands.names,
+                files=rules.files.paths,
+                asked=Asked(tuple(rules.live.tls), egress),
+                only=wanted,
+                progress=progress,
+            )
+        )
 
     return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
 
