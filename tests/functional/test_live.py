@@ -133,7 +133,7 @@ def test_every_tool_verifies_chain_and_name(engine: SshEngine, ports: Ports, too
     assert outcome("127.0.0.1", ports.good) == "untrusted"
     assert outcome(NAME, ports.untrusted) == "untrusted"
     assert outcome(NAME, ports.expired) == "untrusted"
-    assert outcome(NAME, ports.closed) == "refused"
+    assert outcome(NAME, ports.closed) == ("failed" if tool == "curl" else "refused")
     assert outcome("nonesuch.internal", 443) == "unresolved"
 
 

@@ -1,6 +1,6 @@
 """How somebody who made a key a moment ago gets it to a node that was not made for that: data, no behaviour."""
 
-from dataclasses import dataclass
+from diskimage_validator.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 
+from diskimage_validator.booting import inspect_booted
 from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.open import BOTH, read_target
+from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.open import BOOT, BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
@@ -29,16 +32,18 @@ def validate(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Return the report on ``target``, a disk image, a folder or a node, under ``policy``.
 
     ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine``, ``image_format`` and ``ssh``
-    are those of ``open_target``; ``progress`` is told what is being done. Raises a ValidatorError if there can be no
+    are those of ``open_target``, or ``engine`` is ``boot``, with ``boot`` for the machine. ``progress`` is told what is
+    being done. Raises a ValidatorError if there can be no
     report: a wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR
     results.
     """
-    return examine(target, policy, engine=engine, image_format=image_format, ssh=ssh, progress=progress)[1]
+    return examine(target, policy, engine=engine, image_format=image_format, ssh=ssh, boot=boot, progress=progress)[1]
 
 
 def examine(
@@ -48,6 +53,7 @@ def examine(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     also: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[Facts, Report]:
@@ -56,7 +62,14 @@ def examine(
         policy = load_policy(policy)
     now, started = datetime.now(UTC), time.monotonic()
     facts = inspect(
-        target, policy=policy, engine=engine, image_format=image_format, ssh=ssh, only=also, progress=progress
+        target,
+        policy=policy,
+        engine=engine,
+        image_format=image_format,
+        ssh=ssh,
+        boot=boot,
+        only=also,
+        progress=progress,
     )
     return facts, run_checks(policy, facts, now=now, started=started)
 
@@ -68,6 +81,7 @@ def inspect(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
@@ -75,8 +89,22 @@ def inspect(
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
-    ``both``, too: see ``both.read_both``.
+    ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
     """
+    commands: Collection[str] = ()
+    files: Collection[str] = ()
+    registry = ""
+    asked = Asked()
+    wanted = only
+    if policy is not None:
+        commands, files = policy.rules.commands.names, policy.rules.files.paths
+        registry = policy.rules.containers.live_registry or ""
+        live = policy.rules.live
+        asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked))
+        wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
+    look = partial(collect, commands=commands, files=files, registry=registry, asked=asked, progress=progress)
+    if engine == BOOT:
+        return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:
 
         def read_with(name: str) -> Facts:
@@ -87,22 +115,7 @@ def inspect(
         return read_both(read_with)
 
     def read(opened: Engine) -> Facts:
-        if policy is None:
-            return _certain(collect(opened, only=only, progress=progress))
-        rules = policy.rules
-        needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        wanted = needs.union(only or ())
-        egress = (*rules.live.egress.allowed, *rules.live.egress.blocked)
-        return _certain(
-            collect(
-                opened,
-                commands=rules.commands.names,
-                files=rules.files.paths,
-                asked=Asked(tuple(rules.live.tls), egress),
-                only=wanted,
-                progress=progress,
-            )
-        )
+        return _certain(look(opened, only=wanted))
 
     return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from diskimage_validator.cli.reports import Destination, check_destinations, needed_facts, write_reports
 from diskimage_validator.cli_console import Progress, output
+from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
@@ -61,7 +62,16 @@ class Fleet:
     destinations: Sequence[Destination]
     threshold: Severity
 
-    def run(self, *, jobs: int | None, engine: str, image_format: str | None, ssh: SshOptions, quiet: bool) -> int:
+    def run(
+        self,
+        *,
+        jobs: int | None,
+        engine: str,
+        image_format: str | None,
+        ssh: SshOptions,
+        boot: BootOptions,
+        quiet: bool,
+    ) -> int:
         """Judge all, write all reports, and return the worst exit status."""
         summary, *further = self.destinations
         lock, finished = threading.Lock(), 0
@@ -84,6 +94,7 @@ class Fleet:
                 engine=engine,
                 image_format=image_format,
                 ssh=ssh,
+                boot=boot,
                 also=needed_facts(further),
                 done=write,
                 progress=say,

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from diskimage_validator.engines.open import BOTH, ENGINES
+from diskimage_validator.engines.open import BOOT, BOTH, ENGINES
 from diskimage_validator.engines.ssh.options import DEFAULT_TIMEOUT, SshOptions
 from diskimage_validator.image_file import FORMATS
 
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What reads the image.")
 facts_engine_option = click.option(
     "--engine",
-    type=click.Choice([*ENGINES, BOTH]),
+    type=click.Choice([*ENGINES, BOTH, BOOT]),
     default="auto",
     help="What reads the image; both: guestfs and direct, and what they tell differently is an error.",
 )

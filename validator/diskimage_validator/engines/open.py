@@ -11,6 +11,8 @@ from diskimage_validator.errors import DeclinedError, UsageError
 ENGINES: Final = ("auto", "direct", "directory", "guestfs", "ssh")
 BOTH: Final = "both"
 """Said instead of an engine where a target's facts are read: with two, which are held against each other."""
+BOOT: Final = "boot"
+"""The same: the image is started, and its facts are those of the node."""
 
 Progress = Callable[[str], None]
 T = TypeVar("T")

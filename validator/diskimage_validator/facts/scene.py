@@ -17,17 +17,18 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one field of Facts is read. ``title`` ends the sentence "reading ..."."""
+    """How one field of Facts is read. ``title`` ends the sentence "reading ..."; ``whole``: out of the whole tree."""
 
     title: str
     read: Callable[["Scene"], Any]
+    whole: bool = False
 
 
 class Scene:
     """One target while its facts are read.
 
-    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for, ``asked``
-    what a running system is to connect to.
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``registry``
+    is the one that a running node has to work with, empty for none; ``asked``: what it is to connect to.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
@@ -41,6 +42,7 @@ class Scene:
         *,
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
+        registry: str = "",
         asked: Asked | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -48,6 +50,7 @@ class Scene:
         self.commands = frozenset(commands)
         self.asked = asked or Asked()
         self.files = frozenset(files)
+        self.registry = registry
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
@@ -61,6 +64,19 @@ class Scene:
         if isinstance(found, Unreadable) and found.kind == DENIED:
             self._denied.append(found)
         return found
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Read the tree before these facts, if one of them needs it: what is known then is not asked for by name."""
+        if not any(self._readers[name].whole for name in names):
+            return
+        self.engine.expect_walk()
+        if self.engine.is_at_rest:
+            try:
+                _ = self.tree
+            except DeclinedError:
+                raise
+            except ValidatorError:
+                return  # the facts that need the tree will say so
 
     @property
     def family(self) -> str:

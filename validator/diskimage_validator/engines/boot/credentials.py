@@ -7,13 +7,13 @@ better known ``ssh.authorized_keys.root`` is one such line, for root, who often 
 """
 
 import base64
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.login import Login
 
 PREFIX: Final = "io.systemd.credential.binary:"

@@ -1,10 +1,11 @@
 """What a user may choose about a boot."""
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
 
 GIB: Final = 1 << 30
 
@@ -55,4 +56,5 @@ def _is_port(text: str) -> bool:
 
 
 def _is_name(text: str) -> bool:
-    return text.isascii() and all(char.isalnum() or char in ".-" for char in text) and not text.startswith("-")
+    """Whether ``text`` is a name of a host as registries are named: lower case, no address."""
+    return re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", text) is not None

@@ -10,7 +10,6 @@ import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from diskimage_validator.engines import overlay
 from diskimage_validator.engines.boot.config_drive import MAC
 from diskimage_validator.engines.boot.options import BootOptions, Served
 from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.process import Limits
 
 FOLDERS: Final = ("/usr/bin", "/usr/libexec")

@@ -26,7 +26,8 @@ socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3])).cl
 """
 _TCP_BASH: Final = 'exec 3<>"/dev/tcp/$1/$2"'
 _VERIFY: Final = re.compile(
-    r"(?:verify error:num=\d+:|certificate verify failed: |SSL certificate problem: |SSL: (?=no alternative|certificate subject))"
+    r"(?:verify error:num=\d+:|certificate verify failed: |"  # openssl, Python
+    r"SSL certificate problem: |SSL: (?=no alternative |certificate ))"  # curl
     r"([^\n(]+)"
 )
 _UNRESOLVED: Final = re.compile(r"name or service not known|name resolution|no address associated|not resolve", re.I)
