@@ -103,6 +103,8 @@ def run_once(case: Case) -> Sample:
         raise
     finally:
         reaper.cancel()
+        if process.stderr:
+            process.stderr.close()
     wall = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
     watcher.join()
