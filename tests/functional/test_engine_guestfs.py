@@ -2,15 +2,17 @@
 
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from diskimage_validator import open_target
 from diskimage_validator.engines import appliance
+from diskimage_validator.engines import open as opening
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EngineError, EntryNotFoundError, ReadLimitError, TargetError
 
+open_target = partial(opening.open_target, engine="guestfs")
 MIB = 1024 * 1024
 OS_RELEASE = 'ID=debian\nVERSION_ID="12"\n'
 FSTAB = "LABEL=rootfs / ext4 defaults 0 1\nLABEL=bootfs /boot ext4 defaults 0 2\n/dev/sdz1 /data xfs defaults 0 2\n"

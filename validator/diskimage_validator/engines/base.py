@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, NamedTuple, Self
 
 from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.process import Completed
 
@@ -121,6 +121,8 @@ class Engine(ABC):
     """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
 
     name: ClassVar[str]
+    is_at_rest: ClassVar[bool] = False
+    """Whether nobody changes the target, and a walk through it comes by everything that can be asked for."""
     live = False
     """Whether this is a running system, so that ``run`` works."""
 
@@ -132,6 +134,7 @@ class Engine(ABC):
         """What could not be read for want of rights, in the order in which it was tried."""
         self._remembered: dict[str, Stat | None] | None = None
         self._resolved: dict[str, str] = {}
+        self._complete = False
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -186,6 +189,13 @@ class Engine(ABC):
         Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
         """
 
+    def identity(self) -> TargetInfo:
+        """Return ``target`` with the digest of an image, which may have to be waited for.
+
+        Raises TargetError if the image changed while it was read.
+        """
+        return self.target
+
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""
 
@@ -196,8 +206,8 @@ class Engine(ABC):
         surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
         known = self._remembered
-        if known is not None and path in known:
-            return known[path]
+        if known is not None and (path in known or self._complete):
+            return known.get(path)
         if "\0" in path or len(path) > PATH_MAX:
             return None
         try:
@@ -219,7 +229,7 @@ class Engine(ABC):
         try:
             yield
         finally:
-            self._remembered, self._resolved = None, {}
+            self._remembered, self._resolved, self._complete = None, {}, False
 
     # What facts use.
 
@@ -323,6 +333,7 @@ class Engine(ABC):
         directory inside itself.
         """
         pending = [self.resolve(path)]
+        whole = pending == ["/"] and self.is_at_rest and self._find("/") is not None
         while pending:
             folder = pending.pop()
             if len(folder) > PATH_MAX:
@@ -332,10 +343,12 @@ class Engine(ABC):
             for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
                 child = prefix + name
                 if known is not None and len(known) < _MAX_KNOWN:
-                    known[child] = entry
+                    known.setdefault(child, entry)
                 yield child, entry
                 if entry.is_dir:
                     pending.append(child)
+        if whole and self._remembered is not None and len(self._remembered) < _MAX_KNOWN:
+            self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:
         return self

@@ -16,10 +16,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one field of Facts is read. ``title`` ends the sentence "reading ..."."""
+    """How one field of Facts is read. ``title`` ends the sentence "reading ..."; ``whole``: out of the whole tree."""
 
     title: str
     read: Callable[["Scene"], Any]
+    whole: bool = False
 
 
 class Scene:
@@ -60,6 +61,16 @@ class Scene:
         if isinstance(found, Unreadable) and found.kind == DENIED:
             self._denied.append(found)
         return found
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Read the tree before these facts, if one of them needs it: what is known then is not asked for by name."""
+        if self.engine.is_at_rest and any(self._readers[name].whole for name in names):
+            try:
+                _ = self.tree
+            except DeclinedError:
+                raise
+            except ValidatorError:
+                return  # the facts that need the tree will say so
 
     @property
     def family(self) -> str:
