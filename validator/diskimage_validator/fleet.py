@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,8 +52,14 @@ def validate_many(
     that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be
     read does not keep the others from being judged, even if it takes the process that reads it along.
     """
-    options = {"policy": policy, "engine": engine, "image_format": image_format, "ssh": ssh, "boot": boot}
-    options["only"] = tuple(also)
+    options = {
+        "policy": policy,
+        "engine": engine,
+        "image_format": image_format,
+        "ssh": ssh,
+        "boot": boot,
+        "only": tuple(also),
+    }
     readers = [_Reader(options) for _ in range(max(1, min(jobs or default_jobs(), len(targets))))]
     free: SimpleQueue[_Reader] = SimpleQueue()
     for reader in readers:
@@ -98,16 +105,14 @@ class _Reader:
         self._options = pickle.dumps(options)
         self._worker: Worker | None = None
         self._stopped = False
+        self._lock = threading.Lock()
+        """Between the thread that reads and the one that stops."""
 
     def read(self, target: str, progress: Callable[[str], None] | None) -> Facts:
         """Return the facts of ``target``. Raises what ``inspect`` raises, and EngineError if the process dies."""
-        if self._stopped:
-            raise EngineError(f"{target}: not read: interrupted")
-        if self._worker is None:
-            self._worker = Worker(MODULE)
-            self._worker.write(self._options)
-        self._worker.write(json.dumps(target).encode() + b"\n")
-        while line := self._worker.readline(MAX_ANSWER):
+        worker = self._start(target)
+        worker.write(json.dumps(target).encode() + b"\n")
+        while line := worker.readline(MAX_ANSWER):
             answer = json.loads(line)
             if "facts" in answer:
                 return replay(json.dumps(answer["facts"]))
@@ -115,13 +120,23 @@ class _Reader:
                 raise _error(*answer["error"])
             if progress:
                 progress(answer["step"])
-        worker, self._worker = self._worker, None
+        self._worker = None
         hint = "if it was killed for want of memory, lower --jobs"
         raise EngineError(f"{target}: the process that read it ended: {worker.ending()}", hint)
 
+    def _start(self, target: str) -> Worker:
+        with self._lock:
+            if self._stopped:
+                raise EngineError(f"{target}: not read: interrupted")
+            if self._worker is None:
+                self._worker = Worker(MODULE)
+                self._worker.write(self._options)
+            return self._worker
+
     def stop(self) -> None:
-        """End the process."""
-        self._stopped = True
+        """End the process, for good."""
+        with self._lock:
+            self._stopped = True
         if self._worker is not None:
             self._worker.stop()
 

@@ -10,7 +10,7 @@ import os
 import pickle
 import signal
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import dump
@@ -20,7 +20,7 @@ from diskimage_validator.runner import inspect
 def main() -> None:
     """Answer until standard input ends."""
     signal.signal(signal.SIGTERM, _interrupt)
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is no answer
     with suppress(KeyboardInterrupt, BrokenPipeError):
         options = pickle.load(questions)  # noqa: S301 - from the process that started us
@@ -28,7 +28,7 @@ def main() -> None:
             _answer(answers, json.loads(line), options)
 
 
-def _answer(answers: IO[bytes], target: str, options: dict[str, Any]) -> None:
+def _answer(answers: int, target: str, options: dict[str, Any]) -> None:
     try:
         facts = inspect(target, progress=lambda step: _write(answers, {"step": step}), **options)
         _write(answers, {"facts": dump(facts)})
@@ -41,9 +41,10 @@ def _answer(answers: IO[bytes], target: str, options: dict[str, Any]) -> None:
         _write(answers, {"error": ["EngineError", message, "this is a bug: please report it"]})
 
 
-def _write(answers: IO[bytes], message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message).encode() + b"\n")
-    answers.flush()
+def _write(answers: int, message: dict[str, Any]) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:  # without a buffer, which an interrupted process would try to empty once more at its end
+        data = data[os.write(answers, data) :]
 
 
 def _interrupt(*_: object) -> None:

@@ -183,6 +183,9 @@ class Engine(ABC):
         self.denied.append(error)
         return error
 
+    def expect_walk(self) -> None:  # noqa: B027 - most engines have nothing to prepare
+        """Be told that ``walk`` will be asked for the whole target: an engine may begin with it beside other work."""
+
     def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
         """Raise DeclinedError if it turned out that what was read is not certain.
 

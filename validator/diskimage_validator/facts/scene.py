@@ -64,7 +64,10 @@ class Scene:
 
     def prepare(self, names: Iterable[str]) -> None:
         """Read the tree before these facts, if one of them needs it: what is known then is not asked for by name."""
-        if self.engine.is_at_rest and any(self._readers[name].whole for name in names):
+        if not any(self._readers[name].whole for name in names):
+            return
+        self.engine.expect_walk()
+        if self.engine.is_at_rest:
             try:
                 _ = self.tree
             except DeclinedError:
