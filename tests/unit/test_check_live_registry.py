@@ -6,10 +6,10 @@ import pytest
 
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Question
+from diskimage_validator.endpoints import Address
 from diskimage_validator.errors import PolicyError, ValidatorError
 from diskimage_validator.facts import Unreadable, dump, replay
-from diskimage_validator.facts.base import FactError
-from diskimage_validator.facts.registry_proof import RegistryProof, Step, read_registry_proof
+from diskimage_validator.facts.live.registry import RegistryProof, Step, read_live_registry
 from diskimage_validator.model import Finding, Status
 from diskimage_validator.policy import load_policy, parse_policy
 from tests.support import images, pki
@@ -22,11 +22,11 @@ REFERENCE = f"{REGISTRY}/diskimage-validator/proof:1"
 DIGEST = "sha256:" + "ab" * 32
 STEPS = tuple(Step(name, f"{name} {REFERENCE}", 0, "") for name in ("build", "push", "inspect", "delete"))
 PROOF = RegistryProof(REGISTRY, REFERENCE, STEPS, DIGEST, DIGEST)
-POLICY = images.policy(containers={"live_registry": REGISTRY})
+POLICY = images.policy(live={"registry": REGISTRY})
 
 
 def findings(proof: RegistryProof | Unreadable | None) -> list[Finding]:
-    facts = replace(facts_of({}), registry_proof=proof)
+    facts = replace(facts_of({}), live_registry=proof)
     return list(CHECKS[CHECK].run(Question(facts, POLICY, pki.NOW)))
 
 
@@ -70,33 +70,39 @@ def test_what_could_not_be_tried_is_no_pass() -> None:
 def test_a_target_that_does_not_run_is_skipped(tree: dict[str, Entry]) -> None:
     found = only(ask(CHECK, tree, POLICY))
     assert found.status is Status.SKIP
-    assert "does not run" in found.message
-    assert read_registry_proof(MemoryEngine({}), REGISTRY) is None
+    assert found.message == "only a running system can tell"
 
 
-def test_a_node_without_a_registry_to_try_is_an_error() -> None:
+def test_facts_of_another_question_are_no_answer() -> None:
+    for proof in (RegistryProof(""), replace(PROOF, registry="other.internal:5000")):
+        found = only(findings(proof))
+        assert found.status is Status.ERROR
+        assert "not asked" in found.message
+
+
+def test_without_a_registry_nothing_is_tried() -> None:
     engine = MemoryEngine({})
     engine.live = True
-    with pytest.raises(FactError, match="no registry"):
-        read_registry_proof(engine, "")
+    assert read_live_registry(engine, None) == RegistryProof("")
 
 
 def test_the_proof_survives_its_json() -> None:
-    facts = replace(facts_of({}), registry_proof=PROOF)
-    assert replay(json.dumps(dump(facts))).registry_proof == PROOF
+    facts = replace(facts_of({}), live_registry=PROOF)
+    assert replay(json.dumps(dump(facts))).live_registry == PROOF
 
 
-@pytest.mark.parametrize(
-    "name", ["registry.internal", "https://registry.internal:5000", "Registry:5000", ":5000", "a b:1"]
-)
+@pytest.mark.parametrize("name", ["registry.internal", "https://registry.internal:5000", ":5000", "a b:1"])
 def test_a_registry_is_a_name_and_a_port(name: str) -> None:
-    text = f'version: 1\nname: x\ncontainers: {{live_registry: "{name}"}}\n'
-    with pytest.raises(PolicyError, match="live_registry"):
+    text = f'version: 1\nname: x\nlive: {{registry: "{name}"}}\n'
+    with pytest.raises(PolicyError, match=r"live\.registry"):
         parse_policy(text, "x.yaml", Path())
 
 
 def test_the_command_line_takes_the_policy_s_place_and_changes_its_digest() -> None:
-    plain, asked = load_policy("container-node"), load_policy("container-node", live_registry=REGISTRY)
-    assert asked.rules.containers.live_registry == REGISTRY
-    assert plain.rules.containers.live_registry is None
+    plain, asked = (
+        load_policy("container-node"),
+        load_policy("container-node", live_registry=Address("registry.internal", 5000)),
+    )
+    assert str(asked.rules.live.registry) == REGISTRY
+    assert plain.rules.live.registry is None
     assert plain.digest != asked.digest

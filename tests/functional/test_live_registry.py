@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.facts.registry_proof import read_registry_proof
+from diskimage_validator.facts.live.registry import read_live_registry
 from tests.elements.pki import Issued, make_server
 from tests.functional.registry import registry
 
@@ -12,7 +13,7 @@ def test_a_registry_of_an_unknown_ca_is_found_out_and_nothing_is_left(authority:
     before = {path.name for path in Path("/tmp").glob("tmp.*")}
     server = make_server(authority, ["127.0.0.1"])
     with registry(tmp_path / "registry", server, authority) as running, DirectoryEngine(Path("/"), live=True) as host:
-        proof = read_registry_proof(host, f"127.0.0.1:{running.port}")
+        proof = read_live_registry(host, Address("127.0.0.1", running.port))
     assert proof is not None
     assert [(step.name, step.status == 0) for step in proof.steps] == [("build", True), ("push", False)]
     assert "certificate signed by unknown authority" in proof.steps[-1].said
