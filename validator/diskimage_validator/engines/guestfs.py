@@ -40,11 +40,14 @@ class GuestfsEngine(DiskEngine):
         self._superblocks: dict[str, Superblock] = {}
         self._overlay = Overlay(image)
         try:
+            sector = self._overlay.sector_size()
             self._handle, notes = launch(
-                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT),
+                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
                 progress=progress,
             )
             self.notes.extend([*image.notes, *notes])
+            if sector != overlay.SECTORS[0]:
+                self.notes.append(f"the disk is laid out for sectors of {sector} bytes, which few machines have")
             if progress:
                 progress("mounting the root file system")
             with _engine_errors("looking for the root file system"):
