@@ -1,16 +1,19 @@
 """The guestfs engine on small disks made for it, in milliseconds and without root: mke2fs -d, mkfs.xfs -p, sfdisk."""
 
+import os
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from diskimage_validator import open_target
 from diskimage_validator.engines import appliance
-from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines import open as opening
+from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import EngineError, EntryNotFoundError, ReadLimitError, TargetError
 
+open_target = partial(opening.open_target, engine="guestfs")
 MIB = 1024 * 1024
 OS_RELEASE = 'ID=debian\nVERSION_ID="12"\n'
 FSTAB = "LABEL=rootfs / ext4 defaults 0 1\nLABEL=bootfs /boot ext4 defaults 0 2\n/dev/sdz1 /data xfs defaults 0 2\n"
@@ -126,6 +129,60 @@ def test_walk_and_listdir(engine: Engine) -> None:
     assert engine.listdir("/boot") == ["lost+found", "vmlinuz-6.1.0"]
     assert "/usr/lib/os-release" in [path for path, _ in engine.walk("/usr")]
     assert engine.readlink("/bin") == "usr/bin"
+
+
+def one_by_one(engine: Engine) -> dict[str, tuple[Stat, str]]:
+    """Return every entry, and the text of a link, by asking for each folder."""
+    found = {}
+    pending = ["/"]
+    while pending:
+        folder = pending.pop()
+        for name in engine.listdir(folder):
+            path = f"{folder.rstrip('/')}/{name}"
+            entry = engine.lstat(path)
+            assert entry is not None
+            found[path] = (entry, engine.readlink(path) if entry.is_link else "")
+            if entry.is_dir:
+                pending.append(path)
+    return found
+
+
+def test_the_whole_tree_at_once_is_what_one_look_after_the_other_finds(two_partitions: Path) -> None:
+    with open_target(str(two_partitions), engine="guestfs") as engine:
+        slowly = one_by_one(engine)
+        walked = dict(engine.walk("/"))
+        assert walked == {path: entry for path, (entry, _) in slowly.items()}
+        assert one_by_one(engine) == slowly
+        assert engine.lstat("/etc/nothing") is None
+        assert engine.read("/etc/hostname") == b"inside\n"
+
+
+def test_names_that_are_not_utf8_are_read(tmp_path: Path) -> None:
+    cafe, text = os.fsdecode(b"caf\xe9"), os.fsdecode(b"\xff\xfe")
+    root = tree(
+        tmp_path / "root", {"etc/os-release": OS_RELEASE, f"etc/{cafe}/{text}\n'$(id)": "x" * 2000}, {"etc/a": text}
+    )
+    image = disk(tmp_path / "names.raw", "dos", [(16, root, [])])
+    with open_target(str(image), engine="guestfs") as engine:
+        assert engine.listdir("/etc") == ["a", cafe, "os-release"]
+        assert engine.readlink("/etc/a") == text
+        (name,) = engine.listdir(f"/etc/{cafe}")
+        assert engine.read(f"/etc/{cafe}/{name}") == b"x" * 2000
+        assert engine.read(f"/etc/{cafe}/{name}", offset=1990, limit=5, whole=False) == b"x" * 5
+        assert f"/etc/{cafe}/{name}" in dict(engine.walk("/"))
+        assert not engine.exists(f"/etc/{text}")
+
+
+def test_a_folder_that_its_parent_calls_a_file_hides_nothing(tmp_path: Path) -> None:
+    root = tree(tmp_path / "root", {"etc/os-release": OS_RELEASE, "opt/hidden-folder/backdoor": ""})
+    image = disk(tmp_path / "tampered.raw", "dos", [(16, root, ["-O", "^metadata_csum"])])
+    content = bytearray(image.read_bytes())
+    name = content.index(b"hidden-folder")
+    assert content[name - 1] == 2  # file_type of struct ext4_dir_entry_2, include/linux/ext4_fs.h: EXT4_FT_DIR
+    content[name - 1] = 1
+    image.write_bytes(content)
+    with open_target(str(image), engine="guestfs") as engine:
+        assert "/opt/hidden-folder/backdoor" in dict(engine.walk("/"))
 
 
 def test_a_disk_without_an_operating_system_is_refused(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from diskimage_validator.facts.edk2_store import X509
 from diskimage_validator.facts.java_keystore import JKS
-from tests.support import chains, images, pki, rpm_databases
+from tests.support import chains, ext_images, images, pki, rpm_databases
 from tests.support.elf_files import ld_so_cache, library, linked, make_elf
 
+SMALLEST_EXT = 60 * 1024
+"""Bytes of the smallest file system that mke2fs makes."""
 PACKAGES = (
     rpm_databases.package("podman", "4:4.9.4-13.el9_4", VENDOR="Example", SIGNED=b"\x89\x00\x0c\x04" + bytes(10)),
     rpm_databases.package("gpg-pubkey", "fd431d51-4ae0493b", "", PACKAGER="Example <a@example.org>"),
@@ -127,3 +129,16 @@ def disk_images() -> Iterable[bytes]:
     yield bytes(446) + partition + bytes(48) + b"\x55\xaa" + bytes(512)
     yield b"LUKS\xba\xbe\0\1".ljust(1024, b"\0")
     yield b"KDMV".ljust(1024, b"\0")
+
+
+def ext() -> Iterable[bytes]:
+    """The smallest file systems with a directory, a link, and a file with a hole."""
+    for options in (("-t", "ext2", "-I", "128"), ("-t", "ext4", "-O", "^has_journal,^metadata_csum,^resize_inode")):
+        with TemporaryDirectory() as folder:
+            tree = Path(folder) / "tree"
+            (tree / "folder").mkdir(parents=True)
+            (tree / "link").symlink_to("text" * 20)
+            (tree / "file").write_bytes(b"text" * 1024 + bytes(4096) + b"text")
+            small = ("-b", "1024", "-N", "16")
+            image = ext_images.make(Path(folder) / "image", *options, *small, tree=tree, size=SMALLEST_EXT)
+            yield image.read_bytes()

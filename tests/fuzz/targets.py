@@ -23,7 +23,7 @@ from diskimage_validator.policy_files import parse_chain
 from diskimage_validator.versions import compare
 from tests.fuzz import seeds
 from tests.fuzz.target import LARGE, Target, of_fact
-from tests.support import images, node
+from tests.support import ext_images, images, node
 from tests.support.asking import facts_of
 from tests.support.elf_files import LOADER, library, linked
 from tests.support.memory_engine import Entry
@@ -191,6 +191,24 @@ def _image(data: bytes) -> Any:
     return _inspect_header(path, None)
 
 
+def _ext(data: bytes) -> int:
+    """Read all there is, but no more than a sound file system of this size can have."""
+    system = ext_images.opened(data)
+    pending, seen = ["/"], 0
+    while pending and seen < 1000:
+        folder = pending.pop()
+        for name, entry in system.scan(folder):
+            seen += 1
+            path = f"{folder.rstrip('/')}/{name}"
+            if entry.is_dir:
+                pending.append(path)
+            elif entry.is_link:
+                system.readlink(path)
+            elif entry.is_file:
+                system.read_file(path, max(entry.size - LARGE, 0), LARGE)
+    return seen
+
+
 def _rpm_header(data: bytes) -> Any:
     header = Header(data)
     return _package(header.text(NAME), header)
@@ -201,6 +219,7 @@ _FUNCTIONS: Final = (
     Target("certificates", _certificates, seeds=seeds.pem),
     Target("chain", _chain, seeds=seeds.chain),
     Target("elf", lambda data: parse_dynamic(io.BytesIO(data)).machine, seeds=seeds.elf),
+    Target("ext", _ext, limit=seeds.SMALLEST_EXT, seeds=seeds.ext),
     Target("facts-replay", _replay, limit=LARGE, seeds=_dumped),
     Target("image-header", _image, seeds=seeds.disk_images),
     Target("loader-cache", lambda data: len(parse_cache(data)), seeds=seeds.loader_cache),

@@ -1,12 +1,19 @@
 """Many targets at once: each has its own verdict, in the order in which they were named."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
+import diskimage_validator
+from diskimage_validator import fleet
 from diskimage_validator.cli import run
-from diskimage_validator.errors import UsageError
+from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.fleet import validate_many
 from diskimage_validator.model import Report
 from tests.support import images
@@ -32,6 +39,47 @@ def test_order_and_errors(tmp_path: Path) -> None:
     assert [result.status for result in (first.results[0], second.results[0])] == ["pass", "fail"]
     assert isinstance(third, UsageError)
     assert any(step.startswith(f"{targets[0]}: reading") for step in said)
+
+
+def children() -> set[int]:
+    """Return the processes that this one has started and that are not over."""
+    return {int(task) for path in Path("/proc/self/task").glob("*/children") for task in path.read_text().split()}
+
+
+def test_a_worker_that_is_killed_is_an_error_of_that_target_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet, "MODULE", "tests.support.dying_worker")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]))
+    before = children()
+    first, second, third = validate_many(roots(tmp_path, "debian", "fedora", "centos"), images.policy(), jobs=1)
+    assert isinstance(first, Report)
+    assert isinstance(second, EngineError)
+    assert "ended: killed by signal SIGKILL" in second.message
+    assert isinstance(third, Report)
+    assert children() == before
+
+
+def test_an_interruption_ends_every_worker(tmp_path: Path) -> None:
+    targets = roots(tmp_path, *(f"node{number}" for number in range(20)))
+    command = [sys.executable, "-m", "diskimage_validator", "validate", *targets, "--policy", store(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(diskimage_validator.__file__).parents[1])}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
+    tasks = Path(f"/proc/{process.pid}/task/")
+    while not (workers := [pid for path in tasks.glob("*/children") for pid in path.read_text().split()]):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said.strip()) == (130, b"interrupted")
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def test_what_a_worker_cannot_do_is_an_error_and_no_hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet, "MODULE", "diskimage_validator.nonesuch")
+    (result,) = validate_many(roots(tmp_path, "debian"), images.policy())
+    assert isinstance(result, EngineError)
+    assert "ended: exit status 1" in result.message
 
 
 def test_no_target_is_no_report() -> None:

@@ -14,6 +14,7 @@ PURE = {
     "errors",
     "printable",
     "sizes",
+    "frozen",
     "globs",
     "relations",
     "certificates",

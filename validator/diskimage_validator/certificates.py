@@ -3,7 +3,6 @@
 import hashlib
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -14,9 +13,12 @@ from cryptography.x509.extensions import ExtensionTypeVar
 
 from diskimage_validator import pem
 from diskimage_validator.der import DerError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.name_hash import subject_hash
 
 MAX_CERTIFICATES: Final = 10_000
+_LOADED: Final[dict[str, "Certificate"]] = {}
+"""Certificates by sha256: the same are in the bundle, in files of their own and in every program's copy."""
 _LABELS: Final = frozenset({b"CERTIFICATE", b"X509 CERTIFICATE"})
 
 
@@ -131,14 +133,19 @@ def is_der(data: bytes) -> bool:
 def load_certificate(der: bytes, index: int = 1) -> Certificate | Unparsed:
     """Return the certificate of that DER form, or why it is none. ``index`` is for the latter. Never raises."""
     digest = hashlib.sha256(der).hexdigest()
+    if digest in _LOADED:
+        return _LOADED[digest]
     if len(der) > pem.MAX_BLOCK:
         return Unparsed(index, f"it is larger than {pem.MAX_BLOCK // 1024} KiB", digest)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # oddities that cryptography will refuse one day; it still reads them
-            return _certificate(x509.load_der_x509_certificate(der), der, digest)
+            loaded = _certificate(x509.load_der_x509_certificate(der), der, digest)
     except Exception as error:  # hostile input: cryptography documents no complete list
         return Unparsed(index, f"{type(error).__name__}: {error}", digest)
+    if len(_LOADED) < MAX_CERTIFICATES:
+        _LOADED[digest] = loaded
+    return loaded
 
 
 def _blocks(data: bytes) -> Iterator[pem.Block]:

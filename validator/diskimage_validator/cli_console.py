@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -41,42 +42,54 @@ class Progress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._status: Status | None = None
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        self._step = ""
+        """What nobody was told about yet."""
+        self._due = 0.0
+        self._watcher: threading.Thread | None = None
+        self._changed = threading.Condition()
 
     def __call__(self, step: str) -> None:
         """Begin the next step."""
         if self._quiet:
             return
-        self._cancel()
-        with self._lock:
+        with self._changed:
             if self._status is not None:
                 self._status.update(f"{printable(step)} ...")
                 return
-        self._timer = threading.Timer(PATIENCE, self._show, [printable(step)])
-        self._timer.daemon = True
-        self._timer.start()
+            if not self._step:
+                self._changed.notify()
+            self._step, self._due = printable(step), time.monotonic() + PATIENCE
+            if self._watcher is None:
+                self._watcher = threading.Thread(target=self._watch, daemon=True)
+                self._watcher.start()
+
+    def _watch(self) -> None:
+        """Show a step when it is due. One thread does for all steps: most are over long before."""
+        with self._changed:
+            while self._watcher is threading.current_thread():
+                left = self._due - time.monotonic()
+                if self._step and left <= 0:
+                    self._show(self._step)
+                    self._step = ""
+                self._changed.wait(left if self._step else None)
 
     def _show(self, step: str) -> None:
         from rich.console import Console
 
-        with self._lock:
-            console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-            if console.is_terminal:
-                self._status = console.status(f"{step} ...")
-                self._status.start()
-            else:
-                console.print(f"{step} ...", soft_wrap=True)
-
-    def _cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer.join()
-            self._timer = None
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        if console.is_terminal:
+            self._status = console.status(f"{step} ...")
+            self._status.start()
+        else:
+            console.print(f"{step} ...", soft_wrap=True)
 
     def stop(self) -> None:
         """Take the line away, because something else is written now. A next step begins a new one."""
-        self._cancel()
+        with self._changed:
+            watcher, self._watcher, self._step = self._watcher, None, ""
+            self._changed.notify()
+        if watcher is not None:
+            watcher.join()
         if self._status is not None:
             self._status.stop()
             self._status = None

@@ -4,8 +4,9 @@ Every length is checked against what is there, so that bad input ends in a DerEr
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04

@@ -1,24 +1,29 @@
 """Whether this host can run the engines, and what mends it if not.
 
 The questions are those that users lose days on: no Python binding in the virtual environment, no kernel or an
-unreadable one, no supermin, no QEMU, KVM there but unusable. The last question is put to libguestfs itself: start.
+unreadable one, no supermin, no QEMU, KVM there but unusable. The last question is put to the engine itself: start.
 """
 
 import os
 import platform
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from diskimage_validator.digest import digest_of
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
+from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import EngineError
+from diskimage_validator.image_file import ImageFile
 from diskimage_validator.process import find_program
 
 BOOT: Final = Path("/boot")
 MODULES: Final = Path("/lib/modules")
 SCRATCH_SIZE: Final = 1024 * 1024
+QEMU_UTILS: Final = "qemu-utils (Debian, Ubuntu), qemu-img (RHEL, Fedora) or qemu-tools (SUSE)"
 
 
 @dataclass(frozen=True)
@@ -37,18 +42,34 @@ def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = Non
 
     With ``start`` an appliance is really started, if nothing else is wrong; that takes some ten seconds without KVM.
     """
-    found = [_pre_flight(), _binding(), _qemu(), _supermin(), _kernel(), _kvm()]
+    programs = {"qemu-img": QEMU_UTILS, "qemu-nbd": QEMU_UTILS, "setpriv": "util-linux"}
+    direct = [_program("direct", name, package) for name, package in programs.items()]
+    if all(diagnosis.ok for diagnosis in direct):
+        direct.append(_serve())
+    found = [_program("guestfs", "qemu-img", QEMU_UTILS), _binding(), _qemu(), _supermin(), _kernel(), _kvm()]
     if start and all(diagnosis.ok for diagnosis in found):
         found.append(_launch(progress))
-    return found
+    return [*direct, *found]
 
 
-def _pre_flight() -> Diagnosis:
-    program = find_program("qemu-img")
+def _program(engine: str, name: str, package: str) -> Diagnosis:
+    program = find_program(name)
     if program:
-        return Diagnosis("guestfs", "qemu-img", ok=True, message=str(program))
-    remedy = "install qemu-utils (Debian, Ubuntu) or qemu-img (RHEL, Fedora, SUSE)"
-    return Diagnosis("guestfs", "qemu-img", ok=False, message="not installed", remedy=remedy)
+        return Diagnosis(engine, name, ok=True, message=str(program))
+    return Diagnosis(engine, name, ok=False, message="not installed", remedy=f"install {package}")
+
+
+def _serve() -> Diagnosis:
+    """Have qemu-nbd serve an empty file, which takes it some milliseconds."""
+    with tempfile.NamedTemporaryFile(prefix="diskimage-validator-") as file:
+        file.truncate(SCRATCH_SIZE)
+        try:
+            path = Path(file.name)
+            server = QemuNbd(ImageFile(path, "raw", SCRATCH_SIZE, SCRATCH_SIZE, digest_of(path)))
+        except EngineError as error:
+            return Diagnosis("direct", "start", ok=False, message=error.message, remedy=error.hint)
+        server.close()
+    return Diagnosis("direct", "start", ok=True, message="; ".join(server.notes) or "qemu-nbd serves, without network")
 
 
 def _binding() -> Diagnosis:

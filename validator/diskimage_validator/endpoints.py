@@ -3,10 +3,10 @@
 import hashlib
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)

@@ -38,6 +38,10 @@ class EngineError(ValidatorError):
     """An engine cannot run on this host, or died while it ran."""
 
 
+class PermissionDeniedError(ValidatorError):
+    """The account that reads the target may not read this. What depends on it is skipped, and says so."""
+
+
 class DeclinedError(EngineError):
     """An engine cannot read this target with certainty. ``message`` is the reason; another engine may go on."""
 

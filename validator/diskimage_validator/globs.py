@@ -19,7 +19,11 @@ _WILD: Final = re.compile(r"[*?[]")
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
     """Whether one of ``patterns`` covers ``path``."""
-    return any(_compile(pattern).fullmatch(path) for pattern in patterns)
+    patterns = tuple(patterns)
+    # Most paths begin like none of them: that is quick to see, and leaves most expressions uncompiled.
+    if not path.startswith(_beginnings(patterns)):
+        return False
+    return any(path.startswith(_beginning(one)) and _compile(one).fullmatch(path) for one in patterns)
 
 
 def name_matches(name: str, pattern: str) -> bool:
@@ -36,6 +40,18 @@ def fixed_folder(pattern: str) -> str:
     """Return the folder that everything which ``pattern`` covers is below: ``/etc/apt`` for ``/etc/apt/*.d/x``."""
     wild = _WILD.search(pattern)
     return pattern if wild is None else pattern[: wild.start()].rpartition("/")[0] or "/"
+
+
+@cache
+def _beginning(pattern: str) -> str:
+    """Return the text that everything which ``pattern`` covers begins with."""
+    wild = _WILD.search(pattern)
+    return pattern if wild is None else pattern[: wild.start()]
+
+
+@cache
+def _beginnings(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({_beginning(pattern) for pattern in patterns})
 
 
 @cache

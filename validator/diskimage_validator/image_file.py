@@ -6,14 +6,14 @@ oslo.utils' inspector, which OpenStack made for exactly this; then the header's 
 QEMU's tools see the file, with the format given explicitly and under resource limits.
 """
 
-import hashlib
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from diskimage_validator.digest import Digest, digest_of
 from diskimage_validator.errors import TargetError, UsageError
 from diskimage_validator.oslo_inspector import format_inspector
 from diskimage_validator.process import Limits, run
@@ -23,7 +23,6 @@ FORMATS: Final = ("qcow2", "raw")
 
 QEMU_LIMITS: Final = Limits(address_space=1 << 30, cpu_seconds=30)
 QEMU_TIMEOUT: Final = 60.0
-CHUNK: Final = 4 * 1024 * 1024
 
 REFUSALS: Final = {
     "backing_file": "it has a backing file",
@@ -37,6 +36,8 @@ REFUSALS: Final = {
 class ImageFile:
     """An image that passed the pre-flight. Sizes in bytes; ``notes`` are harmless oddities for the report.
 
+    ``digest`` is on its way; whoever closes an engine stops it.
+
     ``compat`` and ``compression`` are qcow2's (see Disk), None for any other format.
     """
 
@@ -44,10 +45,15 @@ class ImageFile:
     format: str
     file_size: int
     virtual_size: int
-    sha256: str
+    digest: Digest = field(compare=False)
     compat: str | None = None
     compression: str | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The digest as lower-case hex, waited for. Raises TargetError if the file changed meanwhile."""
+        return self.digest.result()
 
 
 def examine(path: Path, *, image_format: str | None = None, progress: Callable[[str], None] | None = None) -> ImageFile:
@@ -58,20 +64,29 @@ def examine(path: Path, *, image_format: str | None = None, progress: Callable[[
     unknown features, corruption, or a format other than FORMATS.
     """
     path = _regular_file(path)
+    if progress:
+        progress(f"checking {path.name}")
+    digest = digest_of(path)
+    try:
+        return _examine(path, digest, image_format)
+    except BaseException:
+        digest.stop()
+        raise
+
+
+def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:
     detected = _inspect_header(path, image_format)
     details = _qemu_img("info", path, detected)
     _refuse_references(path, details)
     checked = _check_consistency(path) if detected == "qcow2" else {}
     leaks = int(checked.get("leaks", 0))
     features = details.get("format-specific", {}).get("data", {}) if detected == "qcow2" else {}
-    if progress:
-        progress(f"computing the sha256 of {path.name}")
     return ImageFile(
         path=path,
         format=detected,
         file_size=path.stat().st_size,
         virtual_size=int(details["virtual-size"]),
-        sha256=sha256_of(path),
+        digest=digest,
         compat=features.get("compat"),
         compression=_compression(features, checked) if detected == "qcow2" else None,
         notes=(f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else (),
@@ -79,12 +94,8 @@ def examine(path: Path, *, image_format: str | None = None, progress: Callable[[
 
 
 def sha256_of(path: Path) -> str:
-    """Return the sha256 of the file's bytes as lower-case hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+    """Return the sha256 of the file's bytes, as they are now, as lower-case hex."""
+    return Digest(path).result()
 
 
 def _regular_file(path: Path) -> Path:

@@ -5,9 +5,11 @@ reader of the JSON report would have to change.
 """
 
 import datetime
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
+
+from diskimage_validator.frozen import dataclass
 
 SCHEMA_VERSION = 2
 DISTRIBUTION = "airgap-image-factory"

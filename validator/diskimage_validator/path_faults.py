@@ -5,7 +5,6 @@ fewest faults is described, or the one that comes furthest. This explains a refu
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -17,6 +16,7 @@ from cryptography.x509.extensions import ExtensionTypeVar
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from diskimage_validator.endpoints import Address
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.path_search import Way, find_ways, namesakes
 
 MAX_NAMES: Final = 10

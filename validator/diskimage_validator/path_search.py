@@ -1,11 +1,12 @@
 """All ways from a server's certificate towards an anchor, by names and signatures alone."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from diskimage_validator.frozen import dataclass
 
 MAX_SIGNATURES: Final = 128
 """Signatures that are verified in one search: certificates can be made so that there are endless ways."""

@@ -13,7 +13,6 @@ name that a server sends it tries only one, and so may miss a path that is there
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from cryptography.x509.verification import Criticality, ExtensionPolicy, Policy, PolicyBuilder, Store, VerificationError
 
 from diskimage_validator.endpoints import Address
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.path_faults import Client, Fault, explain, leaf_faults
 
 _EXTENSIONS: Final = {

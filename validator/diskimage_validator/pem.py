@@ -8,8 +8,9 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 MAX_BLOCK: Final = 128 * 1024
 """Bytes between BEGIN and END. The largest certificates in use have a tenth of it."""

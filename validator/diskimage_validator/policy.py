@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from diskimage_validator.endpoints import Address, Endpoint
 from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_document import read_document
 from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
@@ -49,15 +50,23 @@ def shipped_text(name: str) -> str:
 
 
 def load_policy(
-    name_or_path: str, *, ca_files: Iterable[str | Path] = (), endpoints: Iterable[Endpoint] = ()
+    name_or_path: str,
+    *,
+    ca_files: Iterable[str | Path] = (),
+    endpoints: Iterable[Endpoint] = (),
+    live_registry: str | None = None,
 ) -> Policy:
     """Return the policy of a shipped name (``container-node``) or of a YAML file, with all that it extends.
 
     ``ca_files`` are certificate files (PEM or DER) on this host; their CAs are asked for in addition to the policy's.
-    So are ``endpoints``. A shipped name wins over a file of that name in the current folder. Raises UsageError if there
-    is no such policy or file, PolicyError with all problems of the policy's text.
+    So are ``endpoints``; ``live_registry``, if there is one, takes the place of the policy's. A shipped name wins over
+    a file of that name in the current folder. Raises UsageError if there is no such policy or file, PolicyError with
+    all problems of the policy's text.
     """
     policy = _policy(_find(name_or_path, Path()))
+    if live_registry is not None:
+        containers = policy.rules.containers.model_copy(update={"live_registry": live_registry})
+        policy = replace(policy, rules=policy.rules.model_copy(update={"containers": containers}))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
     return replace(policy, trusted=_unique([*policy.trusted, *given]), endpoints=(*policy.endpoints, *endpoints))
 

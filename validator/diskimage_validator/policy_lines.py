@@ -6,10 +6,11 @@ duplicate keys, and aliases that blow up ("billion laughs").
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
+
+from diskimage_validator.frozen import dataclass
 
 MAX_NODES: Final = 20_000
 """Nodes of a document after all aliases are expanded."""

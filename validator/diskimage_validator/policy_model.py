@@ -3,10 +3,10 @@
 import datetime
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Literal
 
 from diskimage_validator.endpoints import Endpoint
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.rules.access import AccessRules
 from diskimage_validator.rules.air_gap import AirGapRules
 from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField

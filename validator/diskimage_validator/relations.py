@@ -5,8 +5,9 @@ syntax back as a package name and knows no underscore, which RPM names have; so 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 OPERATORS: Final = ("<<", "<=", "=", ">=", ">>")
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9+._-]*"

@@ -3,13 +3,17 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 
+from diskimage_validator.booting import inspect_booted
 from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
 from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.open import BOTH, read_target
-from diskimage_validator.errors import DeclinedError, ValidatorError
+from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.open import BOOT, BOTH, read_target
+from diskimage_validator.engines.ssh.options import SshOptions
+from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
@@ -26,15 +30,19 @@ def validate(
     *,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Return the report on ``target``, the path of a disk image, under ``policy``.
+    """Return the report on ``target``, a disk image, a folder or a node, under ``policy``.
 
-    ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine`` and ``image_format`` are those
-    of ``open_target``; ``progress`` is told what is being done. Raises a ValidatorError if there can be no report: a
-    wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR results.
+    ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine``, ``image_format`` and ``ssh``
+    are those of ``open_target``, or ``engine`` is ``boot``, with ``boot`` for the machine. ``progress`` is told what is
+    being done. Raises a ValidatorError if there can be no
+    report: a wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR
+    results.
     """
-    return examine(target, policy, engine=engine, image_format=image_format, progress=progress)[1]
+    return examine(target, policy, engine=engine, image_format=image_format, ssh=ssh, boot=boot, progress=progress)[1]
 
 
 def examine(
@@ -43,6 +51,8 @@ def examine(
     *,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     also: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[Facts, Report]:
@@ -50,7 +60,16 @@ def examine(
     if isinstance(policy, str):
         policy = load_policy(policy)
     now, started = datetime.now(UTC), time.monotonic()
-    facts = inspect(target, policy=policy, engine=engine, image_format=image_format, only=also, progress=progress)
+    facts = inspect(
+        target,
+        policy=policy,
+        engine=engine,
+        image_format=image_format,
+        ssh=ssh,
+        boot=boot,
+        only=also,
+        progress=progress,
+    )
     return facts, run_checks(policy, facts, now=now, started=started)
 
 
@@ -60,6 +79,8 @@ def inspect(
     policy: Policy | None = None,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    boot: BootOptions | None = None,
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
@@ -67,25 +88,32 @@ def inspect(
 
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
-    ``both``, too: see ``both.read_both``.
+    ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
     """
+    commands: Collection[str] = ()
+    files: Collection[str] = ()
+    registry = ""
+    wanted = only
+    if policy is not None:
+        commands, files = policy.rules.commands.names, policy.rules.files.paths
+        registry = policy.rules.containers.live_registry or ""
+        wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
+    look = partial(collect, commands=commands, files=files, registry=registry, progress=progress)
+    if engine == BOOT:
+        return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:
 
         def read_with(name: str) -> Facts:
-            return inspect(target, policy=policy, engine=name, image_format=image_format, only=only, progress=progress)
+            return inspect(
+                target, policy=policy, engine=name, image_format=image_format, ssh=ssh, only=only, progress=progress
+            )
 
         return read_both(read_with)
 
     def read(opened: Engine) -> Facts:
-        if policy is None:
-            return _certain(collect(opened, only=only, progress=progress))
-        rules = policy.rules
-        needs = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}
-        wanted = needs.union(only or ())
-        commands, files = rules.commands.names, rules.files.paths
-        return _certain(collect(opened, commands=commands, files=files, only=wanted, progress=progress))
+        return _certain(look(opened, only=wanted))
 
-    return read_target(target, read, engine=engine, image_format=image_format, progress=progress)
+    return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
 
 
 def _certain(facts: Facts) -> Facts:
@@ -123,13 +151,18 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
 
 
 def _run_check(check: Check, question: Question) -> list[Result]:
-    """Run one check. What it found before it failed stays; the failure itself is an ERROR result."""
+    """Run one check. What it found before it failed stays; the failure itself is an ERROR result.
+
+    A check that would need more rights than the account has is skipped, with the reason.
+    """
     severity = question.rules.severity.get(check.id, check.severity)
     if not check.asked(question.policy):
         return [Result(check.id, severity, Finding(check.id, Status.SKIP, NOT_ASKED))]
     findings: list[Finding] = []
     try:
         findings.extend(check.run(question))
+    except PermissionDeniedError as error:
+        findings.append(Finding(check.title, Status.SKIP, error.message, hint=error.hint))
     except ValidatorError as error:
         findings.append(Finding(check.title, Status.ERROR, error.message, hint=error.hint))
     except Exception as error:  # a crash of one check must not hide what the others say

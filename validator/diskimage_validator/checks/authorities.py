@@ -1,11 +1,11 @@
 """Which CAs the checks of certificates look at: those that the policy names and those that somebody added."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from diskimage_validator.certificates import Certificate
 from diskimage_validator.facts.ca_stores import PER_HOST, CaStores
 from diskimage_validator.facts.trust_store import TrustStore
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import Policy
 
 

@@ -1,10 +1,10 @@
 """What a check is: an id, a title, a severity, and one generator of findings."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from diskimage_validator.facts import Facts
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Finding, Severity
 from diskimage_validator.policy_model import Policy, Rules
 

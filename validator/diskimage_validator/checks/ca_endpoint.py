@@ -32,7 +32,6 @@ intermediate CA: the finding names the certificate that is missing.
 import base64
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
@@ -41,6 +40,7 @@ from diskimage_validator.checks.base import Question
 from diskimage_validator.endpoints import SYSTEM, Endpoint
 from diskimage_validator.facts import known
 from diskimage_validator.facts.ca_stores import PER_HOST, CaStore, CaStores
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.path_faults import Client
 from diskimage_validator.path_validation import Verdict, validate_path

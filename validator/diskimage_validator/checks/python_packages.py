@@ -31,16 +31,16 @@ installed for root alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
-
-from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING, Final
 
 from diskimage_validator.checks.base import Question
 from diskimage_validator.facts import known
 from diskimage_validator.facts.python_packages import Distribution, PythonEnvironment, PythonPackages
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.policy_model import Policy
+
+if TYPE_CHECKING:  # only some policies have requirements
+    from packaging.requirements import Requirement
 
 ID: Final = "python-packages"
 TITLE: Final = "Python distributions"
@@ -73,7 +73,7 @@ def check(question: Question) -> Iterator[Finding]:
 
 
 def _check_environments(
-    pattern: str, required: Sequence[Requirement], forbidden: Sequence[Requirement], packages: PythonPackages
+    pattern: str, required: Sequence["Requirement"], forbidden: Sequence["Requirement"], packages: PythonPackages
 ) -> Iterator[Finding]:
     environments = packages.matching(pattern)
     if not environments and (required or forbidden):
@@ -86,12 +86,12 @@ def _check_environments(
             yield from _check_forbidden(requirement, environment, packages.visible(environment))
 
 
-def _subject(requirement: Requirement, environment: PythonEnvironment) -> str:
+def _subject(requirement: "Requirement", environment: PythonEnvironment) -> str:
     return f"{requirement} in {environment.path}"
 
 
 def _check_required(
-    requirement: Requirement, environment: PythonEnvironment, distributions: Iterable[Distribution]
+    requirement: "Requirement", environment: PythonEnvironment, distributions: Iterable[Distribution]
 ) -> Finding:
     """Judge the first distribution of that name: it is the one that Python imports."""
     subject, expected = _subject(requirement, environment), f"{requirement} installed"
@@ -111,7 +111,7 @@ def _check_required(
 
 
 def _check_forbidden(
-    requirement: Requirement, environment: PythonEnvironment, distributions: Iterable[Distribution]
+    requirement: "Requirement", environment: PythonEnvironment, distributions: Iterable[Distribution]
 ) -> Iterator[Finding]:
     """Judge every distribution of that name: what lies behind another one is there all the same."""
     subject, expected = _subject(requirement, environment), f"{requirement} not installed"
@@ -133,10 +133,12 @@ def _check_forbidden(
         yield Finding(subject, Status.PASS, message, expected, there or "not installed")
 
 
-def _matches(distribution: Distribution, requirement: Requirement) -> bool | None:
+def _matches(distribution: Distribution, requirement: "Requirement") -> bool | None:
     """Whether the version is within the bounds; None if it is no version."""
     if not requirement.specifier:
         return True
+    from packaging.version import InvalidVersion, Version
+
     try:
         version = Version(distribution.version)
     except InvalidVersion:

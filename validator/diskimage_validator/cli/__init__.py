@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final, NoReturn
@@ -22,7 +23,7 @@ Exit status:
   1    findings at or above the threshold
   2    wrong usage or policy, or nothing was checked
   3    the target could not be read, or a check could not tell
-  130  interrupted
+  130  interrupted (143: by SIGTERM)
 """
 
 
@@ -63,6 +64,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def main() -> NoReturn:
     """Run the command line and exit."""
     _be_quick()
+    # What ends us by default would leave temporary folders behind; this way, everything is closed on the way out.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(run())
 
 

@@ -6,8 +6,9 @@ from typing import Final
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option
+from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, check_writable, output
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.policy_files import read_cas
 from diskimage_validator.reports.trust import TRUST_WRITERS, trust_table
 from diskimage_validator.runner import inspect
@@ -20,6 +21,7 @@ NEEDS: Final = ("os", "trust", "ca_stores", "ca_settings")
 @click.option("--ca", "cas", multiple=True, metavar="FILE", help="A CA to look for (PEM or DER); repeatable.")
 @engine_option
 @image_format_option
+@ssh_options
 @click.option(
     "--format", "report_format", type=click.Choice(list(TRUST_WRITERS)), default="text", help="Default: text."
 )
@@ -31,6 +33,7 @@ def certs_command(
     cas: Sequence[str],
     engine: str,
     image_format: str | None,
+    ssh: SshOptions,
     report_format: str,
     output_file: str | None,
     quiet: bool,
@@ -43,7 +46,7 @@ def certs_command(
     if output_file is not None:
         check_writable(output_file)
     with Progress(quiet=quiet) as progress:
-        facts = inspect(target, engine=engine, image_format=image_format, only=NEEDS, progress=progress)
+        facts = inspect(target, engine=engine, image_format=image_format, ssh=ssh, only=NEEDS, progress=progress)
     table = trust_table(facts, asked)
     with output(output_file) as stream:
         TRUST_WRITERS[report_format](table, stream)

@@ -2,12 +2,13 @@
 
 import click
 
-from diskimage_validator.cli.options import engine_option, output_option, quiet_option
+from diskimage_validator.cli.options import engine_option, output_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.comparison.meaning import compare_facts
 from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.open import read_target
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.reports.comparison import COMPARISON_WRITERS, Comparison
 
@@ -21,11 +22,12 @@ UNTOLD = ("mtime",)
 @click.argument("new")
 @click.option("--content", is_flag=True, help="Compare every byte of every file, not only of those in /etc.")
 @engine_option
+@ssh_options
 @click.option("--format", "form", type=click.Choice(list(COMPARISON_WRITERS)), default="text", help="Default: text.")
 @output_option
 @quiet_option
 def diff_command(
-    *, old: str, new: str, content: bool, engine: str, form: str, output_file: str | None, quiet: bool
+    *, old: str, new: str, content: bool, engine: str, form: str, output_file: str | None, quiet: bool, ssh: SshOptions
 ) -> int:
     """Say what differs between OLD and NEW: packages, CAs, users, services, configuration, files.
 
@@ -33,7 +35,7 @@ def diff_command(
     """
     with Progress(quiet=quiet) as progress:
         (old_facts, old_tree), (new_facts, new_tree) = (
-            _read(target, engine, progress, content=content) for target in (old, new)
+            _read(target, engine, ssh, progress, content=content) for target in (old, new)
         )
         progress("comparing")
         found = Comparison(
@@ -48,7 +50,7 @@ def diff_command(
     return 0 if found.same else 1
 
 
-def _read(target: str, engine: str, progress: Progress, *, content: bool) -> tuple[Facts, Snapshot]:
+def _read(target: str, engine: str, ssh: SshOptions, progress: Progress, *, content: bool) -> tuple[Facts, Snapshot]:
     def say(step: str) -> None:
         progress(f"{target}: {step}")
 
@@ -57,4 +59,4 @@ def _read(target: str, engine: str, progress: Progress, *, content: bool) -> tup
         say("reading files")
         return facts, snapshot(opened, content=lambda path: content or path.startswith(CONFIGURATION))
 
-    return read_target(target, read, engine=engine, progress=say)
+    return read_target(target, read, engine=engine, ssh=ssh, progress=say)

@@ -10,10 +10,11 @@ from typing import TextIO
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option
+from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.open import read_target
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError, EngineError, EntryNotFoundError, UsageError
 from diskimage_validator.printable import clean_path, printable
 
@@ -35,8 +36,11 @@ TYPES = {
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner (numbers), size and date as well.")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
-def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_format: str | None, quiet: bool) -> int:
+def ls_command(
+    *, target: str, path: str, long_form: bool, engine: str, image_format: str | None, ssh: SshOptions, quiet: bool
+) -> int:
     """List PATH inside TARGET, a disk image."""
 
     def listing(opened: Engine) -> Iterator[str]:
@@ -50,7 +54,7 @@ def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_fo
             child = posixpath.join(path, name)
             yield _line(opened, child, name, long_form=long_form)
 
-    return _with(target, engine, image_format, listing, quiet=quiet)
+    return _with(target, engine, image_format, ssh, listing, quiet=quiet)
 
 
 @click.command("find")
@@ -62,6 +66,7 @@ def ls_command(*, target: str, path: str, long_form: bool, engine: str, image_fo
 @click.option("-l", "--long", "long_form", is_flag=True, help="Mode, owner (numbers), size and date as well.")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
 def find_command(
     *,
@@ -73,6 +78,7 @@ def find_command(
     long_form: bool,
     engine: str,
     image_format: str | None,
+    ssh: SshOptions,
     quiet: bool,
 ) -> int:
     """Print the paths below PATH inside TARGET that match all options."""
@@ -93,7 +99,7 @@ def find_command(
             if matches(found, entry):
                 yield _line(opened, found, found, long_form=long_form)
 
-    return _with(target, engine, image_format, search, quiet=quiet)
+    return _with(target, engine, image_format, ssh, search, quiet=quiet)
 
 
 @click.command("cat")
@@ -101,17 +107,24 @@ def find_command(
 @click.argument("path")
 @engine_option
 @image_format_option
+@ssh_options
 @quiet_option
-def cat_command(*, target: str, path: str, engine: str, image_format: str | None, quiet: bool) -> int:
+def cat_command(*, target: str, path: str, engine: str, image_format: str | None, ssh: SshOptions, quiet: bool) -> int:
     """Write the file PATH inside TARGET to standard output, byte by byte.
 
     On a terminal, control characters are shown as escapes, because a file may hold what takes a terminal over.
     """
-    return _with(target, engine, image_format, lambda opened: _blocks(opened, path), quiet=quiet)
+    return _with(target, engine, image_format, ssh, lambda opened: _blocks(opened, path), quiet=quiet)
 
 
 def _with(
-    target: str, engine: str, image_format: str | None, work: Callable[[Engine], Iterator[str | bytes]], *, quiet: bool
+    target: str,
+    engine: str,
+    image_format: str | None,
+    ssh: SshOptions,
+    work: Callable[[Engine], Iterator[str | bytes]],
+    *,
+    quiet: bool,
 ) -> int:
     """Open ``target`` and write what ``work`` yields. A path that is not there is the caller's mistake.
 
@@ -134,7 +147,7 @@ def _with(
                 raise EngineError(f"in the middle of it, the direct engine declined: {error.message}", hint) from error
 
         try:
-            read_target(target, copy, engine=engine, image_format=image_format, progress=progress)
+            read_target(target, copy, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
         except EntryNotFoundError as error:
             raise UsageError(error.message) from error
     return 0

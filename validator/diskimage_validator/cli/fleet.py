@@ -2,14 +2,17 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from diskimage_validator.cli.reports import Destination, check_destinations, needed_facts, write_reports
 from diskimage_validator.cli_console import Progress, output
+from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
 from diskimage_validator.fleet import validate_many
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.reports.summary import SUMMARY_WRITERS, Outcome, exit_status
@@ -59,7 +62,16 @@ class Fleet:
     destinations: Sequence[Destination]
     threshold: Severity
 
-    def run(self, *, jobs: int | None, engine: str, image_format: str | None, quiet: bool) -> int:
+    def run(
+        self,
+        *,
+        jobs: int | None,
+        engine: str,
+        image_format: str | None,
+        ssh: SshOptions,
+        boot: BootOptions,
+        quiet: bool,
+    ) -> int:
         """Judge all, write all reports, and return the worst exit status."""
         summary, *further = self.destinations
         lock, finished = threading.Lock(), 0
@@ -81,6 +93,8 @@ class Fleet:
                 jobs=jobs,
                 engine=engine,
                 image_format=image_format,
+                ssh=ssh,
+                boot=boot,
                 also=needed_facts(further),
                 done=write,
                 progress=say,

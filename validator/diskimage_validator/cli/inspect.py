@@ -4,8 +4,17 @@ from typing import Final
 
 import click
 
-from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, quiet_option
+from diskimage_validator.cli.boot_options import boot_options
+from diskimage_validator.cli.options import (
+    facts_engine_option,
+    image_format_option,
+    output_option,
+    quiet_option,
+    ssh_options,
+)
 from diskimage_validator.cli_console import Progress, check_writable, output
+from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError, ValidatorError
 from diskimage_validator.facts import FACTS
 from diskimage_validator.reports import FACT_WRITERS
@@ -19,6 +28,8 @@ FORMATS: Final = {**INSPECTION_WRITERS, **{name: writer.write for name, writer i
 @click.argument("target")
 @facts_engine_option
 @image_format_option
+@ssh_options
+@boot_options
 @click.option("--format", "report_format", type=click.Choice(list(FORMATS)), default="text", help="Default: text.")
 @click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
 @output_option
@@ -28,6 +39,8 @@ def inspect_command(
     target: str,
     engine: str,
     image_format: str | None,
+    ssh: SshOptions,
+    boot: BootOptions,
     report_format: str,
     part: str | None,
     output_file: str | None,
@@ -40,7 +53,9 @@ def inspect_command(
         check_writable(output_file)
     with Progress(quiet=quiet) as progress:
         only = None if part is None else {part}
-        found = inspect(target, engine=engine, image_format=image_format, only=only, progress=progress)
+        found = inspect(
+            target, engine=engine, image_format=image_format, ssh=ssh, boot=boot, only=only, progress=progress
+        )
     with output(output_file) as stream:
         if part is None:
             FORMATS[report_format](found, stream)

@@ -1,14 +1,20 @@
 """Options that several commands have."""
 
+from collections.abc import Callable
+from functools import reduce, wraps
+from pathlib import Path
+from typing import Any
+
 import click
 
-from diskimage_validator.engines.open import BOTH, ENGINES
+from diskimage_validator.engines.open import BOOT, BOTH, ENGINES
+from diskimage_validator.engines.ssh.options import DEFAULT_TIMEOUT, SshOptions
 from diskimage_validator.image_file import FORMATS
 
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What reads the image.")
 facts_engine_option = click.option(
     "--engine",
-    type=click.Choice([*ENGINES, BOTH]),
+    type=click.Choice([*ENGINES, BOTH, BOOT]),
     default="auto",
     help="What reads the image; both: guestfs and direct, and what they tell differently is an error.",
 )
@@ -19,3 +25,54 @@ output_option = click.option(
     "--output", "output_file", metavar="FILE", help="Write there instead of to standard output."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
+
+_SSH = (
+    click.option(
+        "--ssh-key", type=click.Path(path_type=Path), metavar="FILE", help="The only private key to log in with."
+    ),
+    click.option("--ssh-jump", metavar="[USER@]HOST[:PORT]", help="Host to go through; several with commas between."),
+    click.option("--ssh-config", metavar="FILE|none", help="Default: ~/.ssh/config."),
+    click.option(
+        "--known-hosts",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="Instead of the user's and the system's; repeatable.",
+    ),
+    click.option(
+        "--host-key",
+        "host_keys",
+        multiple=True,
+        metavar="'TYPE BASE64'|SHA256:...",
+        help="Key of the node; of a jump host with its name in front. Repeatable.",
+    ),
+    click.option(
+        "--ssh-timeout",
+        type=click.FloatRange(1, 3600),
+        default=DEFAULT_TIMEOUT,
+        metavar="SECONDS",
+        help="To connect, to log in, for any answer. Default: 30.",
+    ),
+    click.option("--sudo/--no-sudo", default=True, help="Whether 'sudo -n' may be used on a node. Default: yes."),
+)
+
+
+def ssh_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Give ``command`` the options for targets ``ssh://``; it gets them together, as ``ssh``."""
+
+    @wraps(command)
+    def wrapped(
+        *,
+        ssh_key: Path | None,
+        ssh_jump: str | None,
+        ssh_config: str | None,
+        known_hosts: tuple[Path, ...],
+        host_keys: tuple[str, ...],
+        ssh_timeout: float,
+        sudo: bool,
+        **others: Any,
+    ) -> int:
+        ssh = SshOptions(ssh_key, ssh_jump, ssh_config, known_hosts, host_keys, ssh_timeout, sudo)
+        return command(ssh=ssh, **others)
+
+    return reduce(lambda function, option: option(function), reversed(_SSH), wrapped)

@@ -1,13 +1,13 @@
 """The reports of one run: their options, a look at every path before an image is read, and the writing."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TextIO
 
 from diskimage_validator.cli_console import check_writable, output, print_error
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 

@@ -1,10 +1,10 @@
 """Compare what two targets are, not their bytes: packages, CAs, users, services, configuration, as facts have it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts import FACTS, Facts, dump
+from diskimage_validator.frozen import dataclass
 
 IDENTITIES: Final = ("name", "path", "sha256", "file", "device", "unit", "user", "source", "subject")
 """Keys by which entries of a list are recognised on both sides; those without any are compared by their position."""

@@ -11,21 +11,27 @@ import posixpath
 import stat as stat_module
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, NamedTuple, Self
 
-from diskimage_validator.errors import EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
+from diskimage_validator.process import Completed
 
 MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
 PATH_MAX = 4096  # linux/limits.h
 DEFAULT_READ_LIMIT = 64 * 1024 * 1024
 """Bytes that ``read`` returns at most unless told otherwise. A dpkg status of a full desktop has 8 MiB."""
 
+RUN_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of standard output that a command may print unless told otherwise."""
+KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
+"""Where a running system, or a build in its chroot, mounts what is no part of its disk: these folders count as empty if
+they are mount points, and nothing in them is there by its name either."""
 _TYPE: Final = 0o170000
 """The bits of a mode that tell what an entry is: S_IFMT of inode(7)."""
 _MAX_KNOWN: Final = 200_000
@@ -115,13 +121,20 @@ class Engine(ABC):
     """Read-only view of one target. Use it as a context manager: it may hold a process or a connection."""
 
     name: ClassVar[str]
+    is_at_rest: ClassVar[bool] = False
+    """Whether nobody changes the target, and a walk through it comes by everything that can be asked for."""
+    live = False
+    """Whether this is a running system, so that ``run`` works."""
 
     def __init__(self, target: TargetInfo) -> None:
         self.target = target
         self.notes: list[str] = []
         """Remarks for the report, e.g. that the appliance runs without KVM."""
-        self._known: dict[str, Stat | None] | None = None
-        self._real: dict[str, str] = {}
+        self.denied: list[PermissionDeniedError] = []
+        """What could not be read for want of rights, in the order in which it was tried."""
+        self._remembered: dict[str, Stat | None] | None = None
+        self._resolved: dict[str, str] = {}
+        self._complete = False
 
     # Primitives. ``path`` has no symlink in any parent component; the last one may be a link.
 
@@ -153,11 +166,38 @@ class Engine(ABC):
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
         return None
 
+    def run(
+        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+    ) -> Completed:
+        """Run ``command`` on the running system, without standard input, and return what it said.
+
+        Only for a target that is ``live``. ``timeout`` is in seconds, ``limit`` the bytes of standard output that are
+        allowed; the command is ended, and EngineError raised, if either is exceeded. A command that is not there ends
+        with status 127. Raises PermissionDeniedError if the account may not run commands, or not ``as_root``.
+        """
+        raise NotImplementedError(f"{self.name}: {command[0]}: the target does not run")
+
+    def deny(self, subject: str, hint: str = "") -> PermissionDeniedError:
+        """Return the error to be raised for ``subject``, which may not be read, and take note of it."""
+        error = PermissionDeniedError(f"{subject}: permission denied", hint)
+        self.denied.append(error)
+        return error
+
+    def expect_walk(self) -> None:  # noqa: B027 - most engines have nothing to prepare
+        """Be told that ``walk`` will be asked for the whole target: an engine may begin with it beside other work."""
+
     def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
         """Raise DeclinedError if it turned out that what was read is not certain.
 
         Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
         """
+
+    def identity(self) -> TargetInfo:
+        """Return ``target`` with the digest of an image, which may have to be waited for.
+
+        Raises TargetError if the image changed while it was read.
+        """
+        return self.target
 
     def close(self) -> None:  # noqa: B027 - an engine that holds nothing has nothing to release
         """Release what the engine holds. Calling it twice is harmless."""
@@ -168,9 +208,9 @@ class Engine(ABC):
         Files of the image name other files, so a path may be anything: a zero byte would end it early, half of a
         surrogate pair (JSON can spell one) has no bytes, and one that is too long would take long to resolve.
         """
-        known = self._known
-        if known is not None and path in known:
-            return known[path]
+        known = self._remembered
+        if known is not None and (path in known or self._complete):
+            return known.get(path)
         if "\0" in path or len(path) > PATH_MAX:
             return None
         try:
@@ -188,11 +228,11 @@ class Engine(ABC):
 
         For whoever asks much about one state of a target, as facts do.
         """
-        self._known, self._real = {}, {}
+        self._remembered, self._resolved = {}, {}
         try:
             yield
         finally:
-            self._known, self._real = None, {}
+            self._remembered, self._resolved, self._complete = None, {}, False
 
     # What facts use.
 
@@ -210,13 +250,13 @@ class Engine(ABC):
     def _quickly(self, path: str, *, follow_last: bool) -> str | None:
         """Return what ``resolve`` does, or None if that takes a look at every part: most paths share their folder."""
         folder, _, name = path.rpartition("/")
-        if self._known is None or name in ("", ".", ".."):
+        if self._remembered is None or name in ("", ".", ".."):
             return None
-        real = self._real.get(folder)
+        real = self._resolved.get(folder)
         if real is None:
             real = self._step_by_step(folder, follow_last=True)
-            if len(self._real) < _MAX_KNOWN:
-                self._real[folder] = real
+            if len(self._resolved) < _MAX_KNOWN:
+                self._resolved[folder] = real
         candidate = f"{real}/{name}" if real != "/" else f"/{name}"
         entry = self._find(candidate) if follow_last else None
         return None if entry is not None and entry.is_link else candidate
@@ -296,19 +336,22 @@ class Engine(ABC):
         directory inside itself.
         """
         pending = [self.resolve(path)]
+        whole = pending == ["/"] and self.is_at_rest and self._find("/") is not None
         while pending:
             folder = pending.pop()
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
             prefix = folder if folder == "/" else f"{folder}/"
-            known = self._known
+            known = self._remembered
             for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
                 child = prefix + name
                 if known is not None and len(known) < _MAX_KNOWN:
-                    known[child] = entry
+                    known.setdefault(child, entry)
                 yield child, entry
                 if entry.is_dir:
                     pending.append(child)
+        if whole and self._remembered is not None and len(self._remembered) < _MAX_KNOWN:
+            self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:
         return self

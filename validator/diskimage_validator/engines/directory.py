@@ -8,14 +8,15 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
-from diskimage_validator.engines.base import Engine, Stat
-from diskimage_validator.errors import EngineError, UsageError
+from diskimage_validator.engines.base import KERNEL_FOLDERS, RUN_LIMIT, Engine, Stat
+from diskimage_validator.errors import EngineError, EntryNotFoundError, UsageError, ValidatorError
 from diskimage_validator.model import TargetInfo
+from diskimage_validator.process import Completed, run_bounded
 
 SYS_OPENAT2: Final = 437
 """The same on every architecture of Linux: include/uapi/asm-generic/unistd.h."""
@@ -23,14 +24,8 @@ RESOLVE_NO_MAGICLINKS: Final = 0x02
 RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_IN_ROOT: Final = 0x10
 RESOLVE: Final = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
-KERNEL_FOLDERS: Final = ("/proc", "/sys", "/dev", "/run")
-"""Where a running system, or a build in its chroot, mounts what is no part of its disk: these folders count as empty if
-they are mount points, and nothing in them is there by its name either."""
-HINTS: Final = {
-    errno.ENOSYS: "Linux 5.6 or later is needed",
-    errno.EACCES: "read the folder as root, or as whoever may read all of it",
-    errno.EPERM: "read the folder as root, or as whoever may read all of it",
-}
+DENIED: Final = (errno.EACCES, errno.EPERM)
+AS_ROOT: Final = "read the folder as root, or as whoever may read all of it"
 GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
@@ -41,11 +36,15 @@ class _OpenHow(ctypes.Structure):
 
 
 class DirectoryEngine(Engine):
-    """Read-only view of the folder ``root``. Raises UsageError if it is none, EngineError before Linux 5.6."""
+    """Read-only view of the folder ``root``; ``live`` if that is the running system, whose commands may be run.
+
+    Raises UsageError if it is no folder, EngineError before Linux 5.6.
+    """
 
     name: ClassVar[str] = "directory"
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, live: bool = False) -> None:
+        self.live = live
         super().__init__(TargetInfo(name=str(root), kind="directory"))
         self._libc = ctypes.CDLL(None, use_errno=True)
         try:
@@ -58,7 +57,7 @@ class DirectoryEngine(Engine):
             self._mounted = tuple(folder for folder in KERNEL_FOLDERS if self._device(folder) not in (None, device))
         except OSError as error:
             self.close()
-            raise EngineError(f"{root}: openat2(2): {error.strerror}", HINTS.get(error.errno or 0, "")) from error
+            raise EngineError(f"{root}: openat2(2): {error.strerror}", _hint(error)) from error
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -98,16 +97,16 @@ class DirectoryEngine(Engine):
         except OSError as error:
             if error.errno in GONE:
                 return None
-            raise _engine_error(error) from error
+            raise self._error(error) from error
         return _stat(found)
 
     def _readlink(self, path: str) -> str:
-        with _engine_errors(), self._open(path, os.O_PATH) as descriptor:
+        with self._errors(), self._open(path, os.O_PATH) as descriptor:
             return os.readlink("", dir_fd=descriptor)
 
     def _read(self, path: str, offset: int, size: int) -> bytes:
         # O_NONBLOCK: should the file have become a FIFO meanwhile, nobody waits for its writer.
-        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
+        with self._errors(), self._open(path, os.O_RDONLY | os.O_NONBLOCK) as descriptor:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise EngineError(f"{path}: no longer a regular file")
             parts = []
@@ -118,34 +117,54 @@ class DirectoryEngine(Engine):
             return b"".join(parts)
 
     def _listdir(self, path: str) -> list[str]:
-        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-            if path in self._mounted:
-                return []
-            return os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+        try:
+            with self._errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+                return [] if path in self._mounted else os.listdir(descriptor)  # noqa: PTH208 - a descriptor, no path
+        except EntryNotFoundError:  # a live system lost it meanwhile
+            return []
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
-        with _engine_errors(), self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
-            if path in self._mounted:
-                return []
-            found = []
-            with os.scandir(descriptor) as entries:
-                for entry in entries:
-                    with suppress(FileNotFoundError):  # a live system may have removed it meanwhile
-                        found.append((entry.name, _stat(entry.stat(follow_symlinks=False))))
+        found: list[tuple[str, Stat]] = []
+        if path in self._mounted:
             return found
+        with (
+            suppress(EntryNotFoundError),  # a live system may have removed it meanwhile, or what is in it
+            self._errors(),
+            self._open(path, os.O_RDONLY | os.O_DIRECTORY) as descriptor,
+            os.scandir(descriptor) as entries,
+        ):
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found.append((entry.name, _stat(entry.stat(follow_symlinks=False))))
+        return found
+
+    def run(
+        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+    ) -> Completed:
+        """Run ``command`` on this host, if the target is the running system: see Engine."""
+        if not self.live:
+            return super().run(command, timeout=timeout, as_root=as_root, limit=limit)
+        if as_root and os.geteuid() != 0:
+            raise self.deny(command[0], "run this as root")
+        return run_bounded(command, timeout=timeout, limit=limit)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _error(self, error: OSError) -> ValidatorError:
+        message = f"{error.filename}: {error.strerror}"
+        if error.errno in DENIED:
+            return self.deny(str(error.filename), AS_ROOT)
+        return EntryNotFoundError(message) if error.errno == errno.ENOENT else EngineError(message)
+
+
+def _hint(error: OSError) -> str:
+    return "Linux 5.6 or later is needed" if error.errno == errno.ENOSYS else AS_ROOT * (error.errno in DENIED)
 
 
 def _stat(found: os.stat_result) -> Stat:
     return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
-
-
-@contextmanager
-def _engine_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _engine_error(error) from error
-
-
-def _engine_error(error: OSError) -> EngineError:
-    return EngineError(f"{error.filename}: {error.strerror}", HINTS.get(error.errno or 0, ""))

@@ -1,7 +1,8 @@
 """What the engines for disk images have in common: which file system is the root, and what its fstab mounts."""
 
 from abc import abstractmethod
-from typing import Final
+from dataclasses import replace
+from typing import ClassVar, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
@@ -20,13 +21,14 @@ class DiskEngine(Engine):
     then calls ``_mount_root`` and ``_mount_fstab``. ``_mounted`` is the mount point by the name of the volume.
     """
 
+    is_at_rest: ClassVar[bool] = True
+
     def __init__(self, image: ImageFile) -> None:
         super().__init__(
             TargetInfo(
                 name=str(image.path),
                 kind="disk-image",
                 format=image.format,
-                sha256=image.sha256,
                 file_size=image.file_size,
                 virtual_size=image.virtual_size,
             )
@@ -35,6 +37,10 @@ class DiskEngine(Engine):
         self._volumes: tuple[Volume, ...] = ()
         self._types: dict[str, str] = {}
         self._mounted: dict[str, str] = {}
+
+    def identity(self) -> TargetInfo:
+        """Return ``target`` with the sha256 of the image, which is computed while the image is read."""
+        return replace(self.target, sha256=self._image.sha256)
 
     @abstractmethod
     def _mount(self, volume: Volume, mountpoint: str) -> bool:

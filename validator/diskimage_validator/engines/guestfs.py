@@ -5,25 +5,21 @@ the appliance, not the host's. What it gets is a throw-away overlay with an expl
 network.
 """
 
-import posixpath
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, Final
 
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress, launch
 from diskimage_validator.engines.base import Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.disk_engine import ROOT_MARKS, DiskEngine
+from diskimage_validator.engines.guestfs_files import GuestfsFiles, engine_errors
 from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
 from diskimage_validator.engines.volumes import Volume
-from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import ImageFile
 
 DEVICE: Final = "/dev/sda"
-SECTION: Final = 1024 * 1024
-"""Bytes per pread call: a message of the appliance's protocol is limited to 4 MiB (guestfs-internals(1))."""
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
 
 
@@ -34,8 +30,6 @@ class GuestfsEngine(DiskEngine):
 
     def __init__(self, image: ImageFile, *, progress: Progress | None = None) -> None:
         super().__init__(image)
-        self._stats: dict[str, Stat | None] = {}
-        self._links: dict[str, str] = {}
         self._handle: Any = None
         self._superblocks: dict[str, Superblock] = {}
         self._overlay = Overlay(image)
@@ -45,12 +39,13 @@ class GuestfsEngine(DiskEngine):
                 lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
                 progress=progress,
             )
+            self._files = GuestfsFiles(self._handle)
             self.notes.extend([*image.notes, *notes])
             if sector != overlay.SECTORS[0]:
                 self.notes.append(f"the disk is laid out for sectors of {sector} bytes, which few machines have")
             if progress:
                 progress("mounting the root file system")
-            with _engine_errors("looking for the root file system"):
+            with engine_errors("looking for the root file system"):
                 types: dict[str, str] = self._handle.list_filesystems()
                 self._superblocks = read_superblocks(self._handle, types)
                 self._volumes = list_volumes(self._handle, types)
@@ -71,7 +66,7 @@ class GuestfsEngine(DiskEngine):
 
     def disk(self) -> Disk:
         """Return partition table and file systems; sizes and free space are those of mounted file systems."""
-        with _engine_errors("reading the disk's layout"):
+        with engine_errors("reading the disk's layout"):
             partitioned = bool(self._handle.list_partitions())
             table = TABLES.get(self._handle.part_get_parttype(DEVICE), "unknown") if partitioned else "none"
             return Disk(
@@ -127,89 +122,36 @@ class GuestfsEngine(DiskEngine):
         except RuntimeError as error:
             self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
             return False
-        self._forget()
+        self._files.forget()
         return True
 
     def _unmount_root(self) -> None:
         self._handle.umount("/")
-        self._forget()
-
-    def _forget(self) -> None:
-        """Forget what was read, because something else is mounted now."""
-        self._stats.clear()
-        self._links.clear()
+        self._files.forget()
 
     # Primitives of the engine protocol.
 
     def _lstat(self, path: str) -> Stat | None:
-        if path not in self._stats:
-            self._stats[path] = self._fetch_stat(path)
-        return self._stats[path]
-
-    def _fetch_stat(self, path: str) -> Stat | None:
-        if path == "/":
-            with _engine_errors(path):
-                return _stat(self._handle.lstatns("/"))
-        folder, name = posixpath.split(path)
-        parent = self._lstat(folder)
-        if parent is None or not parent.is_dir:
-            return None
-        # lstatnslist marks a missing entry with inode -1, where lstatns would raise an error without its errno.
-        with _engine_errors(path):
-            (entry,) = self._handle.lstatnslist(folder, [name])
-        return None if entry["st_ino"] == -1 else _stat(entry)
+        return self._files.lstat(path)
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
-        with _engine_errors(path):
-            names = [str(name) for name in self._handle.ls(path)]
-            entries = self._handle.lstatnslist(path, names)
-        found = [(name, _stat(entry)) for name, entry in zip(names, entries, strict=True) if entry["st_ino"] != -1]
-        self._stats.update((posixpath.join(path, name), entry) for name, entry in found)
-        return found
+        return self._files.scan(path)
 
     def _readlink(self, path: str) -> str:
-        if path not in self._links:
-            # One link costs 7 ms, a list of them hardly more: whoever asks for one asks for its neighbours next.
-            folder = posixpath.dirname(path)
-            names = [name for name, entry in self._scan(folder) if entry.is_link]
-            with _engine_errors(path):
-                texts = self._handle.readlinklist(folder, names)
-            self._links.update(
-                (posixpath.join(folder, name), str(text)) for name, text in zip(names, texts, strict=True)
-            )
-        return self._links[path]
+        return self._files.readlink(path)
 
     def _read(self, path: str, offset: int, size: int) -> bytes:
-        parts = []
-        with _engine_errors(path):
-            while size > 0:
-                part: bytes = self._handle.pread(path, min(size, SECTION), offset)
-                if not part:
-                    break
-                parts.append(part)
-                offset += len(part)
-                size -= len(part)
-        return b"".join(parts)
+        return self._files.read(path, offset, size)
 
     def _listdir(self, path: str) -> list[str]:
-        with _engine_errors(path):
-            return [str(name) for name in self._handle.ls(path)]
+        return self._files.names(path)
 
+    def expect_walk(self) -> None:
+        """Have the appliance list everything while facts are read that need only some files."""
+        self._files.expect_all()
 
-def _stat(entry: dict[str, Any]) -> Stat:
-    return Stat(
-        mode=int(entry["st_mode"]),
-        uid=int(entry["st_uid"]),
-        gid=int(entry["st_gid"]),
-        size=int(entry["st_size"]),
-        mtime=int(entry["st_mtime_sec"]),
-    )
-
-
-@contextmanager
-def _engine_errors(subject: str) -> Iterator[None]:
-    """Turn the binding's errors into EngineError: RuntimeError, and UnicodeDecodeError for a name that is not UTF-8."""
-    try:
-        yield
-    except (RuntimeError, UnicodeDecodeError) as error:
-        raise EngineError(f"libguestfs: {subject}: {error}") from error
+    def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
+        """As in Engine; but all of the target is fetched at once."""
+        if path == "/":
+            self._files.load_all()
+        return super().walk(path)

@@ -5,25 +5,34 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.ssh.options import SCHEME, Destination, SshOptions
 from diskimage_validator.errors import DeclinedError, UsageError
 
-ENGINES: Final = ("auto", "direct", "directory", "guestfs")
+ENGINES: Final = ("auto", "direct", "directory", "guestfs", "ssh")
 BOTH: Final = "both"
 """Said instead of an engine where a target's facts are read: with two, which are held against each other."""
+BOOT: Final = "boot"
+"""The same: the image is started, and its facts are those of the node."""
 
 Progress = Callable[[str], None]
 T = TypeVar("T")
 
 
 def open_target(
-    target: str, *, engine: str = "auto", image_format: str | None = None, progress: Progress | None = None
+    target: str,
+    *,
+    engine: str = "auto",
+    image_format: str | None = None,
+    ssh: SshOptions | None = None,
+    progress: Progress | None = None,
 ) -> Engine:
     """Return an engine that reads ``target``; use it as a context manager.
 
-    ``target`` is the path of a disk image, ``dir:FOLDER`` for an unpacked root, or ``/``.
-    ``engine`` is one of ENGINES; ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told
-    what is being done, in words. Raises UsageError for a target or option that makes no sense, TargetError for an image
-    that must not or cannot be read, EngineError if the host cannot run it.
+    ``target`` is the path of a disk image, ``dir:FOLDER`` for an unpacked root, ``/`` for the running system, or
+    ``ssh://user@host:port`` for a node, where ``ssh`` says how to log in. ``engine`` is one of ENGINES;
+    ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told what is being done, in words.
+    Raises UsageError for a target or option that makes no sense, TargetError for an image that must not or cannot be
+    read, EngineError if the host cannot run it.
 
     ``auto`` is the direct engine for an image, or guestfs if that declines now. It may also decline later, which is a
     DeclinedError then; ``read_target`` goes on for those who can begin again.
@@ -31,13 +40,18 @@ def open_target(
     if engine not in ENGINES:
         raise UsageError(f"unknown engine {engine!r}", f"engines: {', '.join(ENGINES)}")
     scheme, separator, _ = target.partition("://")
+    if scheme == SCHEME and separator:
+        return _node(target, engine, ssh, progress)
     if separator:
-        raise UsageError(f"{scheme}:// targets are not supported", "name a qcow2 or raw disk image, or dir:FOLDER")
+        hint = "name a qcow2 or raw disk image, dir:FOLDER, or ssh://USER@HOST"
+        raise UsageError(f"{scheme}:// targets are not supported", hint)
+    if engine == SCHEME:
+        raise UsageError(f"{target}: the engine {engine} reads remote nodes", "name ssh://USER@HOST, or leave it out")
     folder = target.removeprefix("dir:") if target.startswith("dir:") else target
     if folder != target or folder == "/" or engine == "directory":
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
-        return _directory(Path(folder))
+        return _directory(Path(folder), live=target == "/")
     return _open_image(Path(target), engine, image_format, progress)
 
 
@@ -47,13 +61,14 @@ def read_target(
     *,
     engine: str = "auto",
     image_format: str | None = None,
+    ssh: SshOptions | None = None,
     progress: Progress | None = None,
 ) -> T:
     """Return what ``work`` returns for an engine that reads ``target``. The other parameters are ``open_target``'s.
 
     If the engine is ``auto`` and declines in the middle of it, ``work`` is called a second time, with another engine.
     """
-    opened = open_target(target, engine=engine, image_format=image_format, progress=progress)
+    opened = open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
     try:
         with opened:
             found = work(opened)
@@ -68,10 +83,19 @@ def read_target(
         return work(opened)
 
 
-def _directory(folder: Path) -> Engine:
+def _directory(folder: Path, *, live: bool) -> Engine:
     from diskimage_validator.engines.directory import DirectoryEngine
 
-    return DirectoryEngine(folder)
+    return DirectoryEngine(folder, live=live)
+
+
+def _node(target: str, engine: str, options: SshOptions | None, progress: Progress | None) -> Engine:
+    if engine not in ("auto", SCHEME):
+        raise UsageError(f"{target}: the engine {engine} reads no remote node", "leave --engine out")
+    destination = Destination.parse(target)
+    from diskimage_validator.engines.ssh.engine import SshEngine
+
+    return SshEngine(destination, options, progress=progress)
 
 
 def _open_image(path: Path, engine: str, image_format: str | None, progress: Progress | None) -> Engine:

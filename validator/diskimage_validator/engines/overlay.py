@@ -24,12 +24,17 @@ SECTORS: Final = (512, 4096)
 class Overlay:
     """An empty qcow2 file on top of ``image``, in a folder of its own. ``close`` removes both."""
 
-    def __init__(self, image: ImageFile) -> None:
-        """Make the overlay. Raises EngineError if qemu-img cannot."""
+    def __init__(self, image: ImageFile, *, size: int = 0) -> None:
+        """Make the overlay. ``size`` is that of its disk, in bytes, if it is to be larger than the image's.
+
+        Raises EngineError if qemu-img cannot.
+        """
         self._folder = tempfile.TemporaryDirectory(prefix="diskimage-validator-")
         self.path = Path(self._folder.name) / "overlay.qcow2"
         # An absolute path, as examine returns it, cannot be taken for one of QEMU's protocols ("nbd:", "json:").
         command = ["qemu-img", "create", "-q", "-f", FORMAT, "-F", image.format, "-b", str(image.path), str(self.path)]
+        if size > image.virtual_size:
+            command.append(str(size))
         done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
         if done.status != 0:
             self.close()

@@ -36,6 +36,7 @@ from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
+from diskimage_validator.facts.registry_proof import RegistryProof, read_registry_proof
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
@@ -98,6 +99,7 @@ class Facts:
     accounts: Accounts | Unreadable
     sudo: Sudo | Unreadable | None
     ssh: Ssh | Unreadable | None
+    registry_proof: RegistryProof | Unreadable | None = None
     agreement: Agreement | None = None
 
 
@@ -108,29 +110,32 @@ FACTS: Final[dict[str, Reader]] = {
     "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
     "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
     "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
-    "python": Reader("Python distributions", read_python_packages),
+    "python": Reader("Python distributions", read_python_packages, whole=True),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
-    "ca_stores": Reader("the stores of CAs", read_ca_stores),
+    "ca_stores": Reader("the stores of CAs", read_ca_stores, whole=True),
     "ca_settings": Reader("settings about CAs", read_ca_settings),
     "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
     "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
     "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
     "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
-    "endpoints": Reader("what the image would contact", read_endpoints),
+    "endpoints": Reader("what the image would contact", read_endpoints, whole=True),
     "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
-    "leftovers": Reader("leftovers", read_leftovers),
+    "leftovers": Reader("leftovers", read_leftovers, whole=True),
     "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
     "usage": Reader("caches and logs", lambda scene: read_usage(scene.engine)),
     "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine)),
-    "file_modes": Reader("file modes", read_file_modes),
-    "secrets": Reader("private keys and credentials", read_secrets),
-    "files": Reader("files that the policy names", read_files),
+    "file_modes": Reader("file modes", read_file_modes, whole=True),
+    "secrets": Reader("private keys and credentials", read_secrets, whole=True),
+    "files": Reader("files that the policy names", read_files, whole=True),
     "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine)),
     "services": Reader("services", lambda scene: read_services(scene.engine)),
     "boot": Reader("what boots", lambda scene: read_boot(scene.engine)),
     "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
     "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
     "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
+    "registry_proof": Reader(
+        "the work with a registry", lambda scene: read_registry_proof(scene.engine, scene.registry)
+    ),
 }
 """How every field of Facts that comes from the target is read."""
 
@@ -144,24 +149,28 @@ def collect(
     *,
     commands: Iterable[str] = (),
     files: Iterable[str] = (),
+    registry: str = "",
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Read facts from ``engine``.
 
-    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for.
-    ``only`` names the fields of Facts that are wanted, all if None. Never raises for what is in the target: a fact that
-    cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine cannot vouch for them.
+    ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for;
+    ``registry`` is the one that a running node is to work with, ``NAME:PORT``. ``only`` names the fields of Facts that
+    are wanted, all if None. Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with
+    the reason. Raises DeclinedError if the engine cannot vouch for them.
     """
-    scene = Scene(engine, FACTS, commands=commands, files=files, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, registry=registry, progress=progress)
     with engine.remembering():
+        scene.prepare(FACTS if only is None else FACTS.keys() & set(only))
         found: dict[str, Any] = {
             name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS
         }
     engine.confirm()
+    target = engine.identity()
     return Facts(
         version=FACTS_VERSION,
-        target=replace(engine.target, name=clean_path(engine.target.name)),
+        target=replace(target, name=clean_path(target.name)),
         engine=engine.name,
         notes=tuple(clean_path(note) for note in engine.notes),
         collected=datetime.now(UTC),

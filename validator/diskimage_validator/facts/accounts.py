@@ -4,12 +4,12 @@ Of a password only its state and the name of its algorithm are kept, never the h
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 READ_LIMIT: Final = 4 * 1024 * 1024

@@ -14,7 +14,6 @@ import urllib.parse
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from typing import IO, Final, cast
 
 from diskimage_validator.engines.base import Engine
@@ -22,6 +21,7 @@ from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import FactError, Unreadable, known
 from diskimage_validator.facts.packages import Package, Packages
 from diskimage_validator.facts.streams import open_stream
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 FOLDER: Final = "/var/lib/apt/lists"

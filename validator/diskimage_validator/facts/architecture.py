@@ -1,6 +1,5 @@
 """For which machine is this image: what the package manager says, and what its shell and init are."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -8,6 +7,7 @@ from diskimage_validator.facts.base import FactError, Unreadable
 from diskimage_validator.facts.commands import read_program
 from diskimage_validator.facts.elf import package_machine
 from diskimage_validator.facts.packages import Packages
+from diskimage_validator.frozen import dataclass
 
 BASE_PACKAGES: Final = {"dpkg": ("dpkg", "libc6", "base-files"), "rpm": ("rpm", "glibc", "filesystem")}
 """By package manager: what every system has in its own architecture."""

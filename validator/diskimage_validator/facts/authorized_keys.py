@@ -6,10 +6,10 @@ import hashlib
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 MAX_LINES: Final = 10_000

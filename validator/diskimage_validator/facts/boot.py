@@ -8,7 +8,6 @@ below ``/boot`` where that is a file system of its own. Of a command line only o
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -23,6 +22,7 @@ from diskimage_validator.facts.loader_text import (
     parse_extlinux,
     parse_grub,
 )
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 GRUB: Final = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")

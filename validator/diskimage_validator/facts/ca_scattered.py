@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
-
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError, ValidatorError
 from diskimage_validator.facts.ca_content import parse_pem
@@ -24,7 +22,7 @@ from diskimage_validator.printable import clean_path
 
 MAX_STORES: Final = 1_000
 SOURCE_LIMIT: Final = 64 * 1024
-TRUSTSTORE: Final = Version("24.2")
+TRUSTSTORE: Final = "24.2"
 _REDIRECT: Final = re.compile(rb"""["'](/[A-Za-z0-9._+/-]{1,200}\.(?:pem|crt))["']""")
 _OWN_FILE: Final = re.compile(rb"""["']cacert\.pem["']""")
 _VERSION: Final = re.compile(rb"""^__version__ = ["']([0-9a-z.]{1,40})["']""", re.MULTILINE)
@@ -35,11 +33,10 @@ def read_scattered(scene: Scene, shelf: Shelf, bundle: str) -> Iterator[CaStore]
     """Yield the stores that only a look at the whole tree finds. ``bundle``: path of the system's, or empty."""
     count = 0
     for path, entry in scene.tree:
-        name = posixpath.basename(path)
-        if name not in _READERS or not (entry.is_file or entry.is_link):
+        if not path.endswith(_ENDS) or not (entry.is_file or entry.is_link):
             continue
         try:
-            store = _READERS[name](shelf, path, bundle)
+            store = _READERS[posixpath.basename(path)](shelf, path, bundle)
         except ValidatorError as error:
             where = clean_path(path)
             store = CaStore(_consumer(path), where, "file", where, unreadable=clean_path(error.message))
@@ -100,6 +97,7 @@ _READERS: Final = {
     "jssecacerts": _java,
     "cert9.db": _nss,
 }
+_ENDS: Final = tuple(f"/{name}" for name in _READERS)
 
 
 def _consumer(path: str) -> str:
@@ -123,10 +121,12 @@ def _asks_the_system(engine: Engine, folder: str) -> bool:
     """Whether the certifi in ``folder`` is the one of a pip that asks the system's store, too."""
     if _certifi_consumer(folder) != "pip":
         return False
+    from packaging.version import InvalidVersion, Version
+
     found = _VERSION.search(_source(engine, f"{folder.removesuffix('/_vendor/certifi')}/__init__.py"))
     python = _PYTHON.search(folder)
     try:
-        new = found is not None and Version(found[1].decode()) >= TRUSTSTORE
+        new = found is not None and Version(found[1].decode()) >= Version(TRUSTSTORE)
     except InvalidVersion:
         return False
     return new and (python is None or int(python[1]) >= 10)

@@ -1,9 +1,9 @@
 """Settings that point programs to other CAs than the system's, or switch verification off."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.facts.sources.found import Trouble
+from diskimage_validator.frozen import dataclass
 
 REPLACES: Final = "replaces"
 ADDS: Final = "adds"

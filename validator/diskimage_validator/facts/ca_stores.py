@@ -6,10 +6,10 @@ keystores, Python packages and JDKs bring bundles of their own, registries have 
 Certificates are kept once, in a pool; a store names them by fingerprint, in its own order, repetitions included.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.certificates import Certificate, Unparsed
+from diskimage_validator.frozen import dataclass
 
 SYSTEM: Final = "system"
 PER_HOST: Final = ("docker", "containers", "buildkit")

@@ -5,11 +5,11 @@ memory first: with a cached data source and "manual_cache_clean" it configures n
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.facts.reading import entries_below
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_ENTRIES: Final = 100_000

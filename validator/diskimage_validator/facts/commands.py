@@ -2,13 +2,13 @@
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.elf import HEADER_SIZE, Header, parse_header
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 PATH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")

@@ -1,10 +1,11 @@
 """The disk of a target at rest, and the kernels on it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Filesystem, Partition
 from diskimage_validator.errors import EntryNotFoundError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 __all__ = ["DiskFacts", "Filesystem", "Partition", "read_disk", "read_kernels"]

@@ -1,9 +1,9 @@
 """What kind of program is a file: the ELF header's class and machine, or a script's interpreter line."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 HEADER_SIZE: Final = 256

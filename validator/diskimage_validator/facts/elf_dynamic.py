@@ -6,7 +6,6 @@ never looks at; so the loops are here, each with an end.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from elftools.common.exceptions import ELFError
@@ -16,6 +15,7 @@ from elftools.elf.elffile import ELFFile
 
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.elf import HEADER_SIZE, parse_header
+from diskimage_validator.frozen import dataclass
 
 MAX_SEGMENTS: Final = 256
 MAX_TAGS: Final = 1_024

@@ -7,7 +7,6 @@ name servers that are compiled into systemd's services: these run without being 
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.errors import ValidatorError
@@ -25,6 +24,7 @@ from diskimage_validator.facts.sources.ntp import read_ntp
 from diskimage_validator.facts.sources.pip import read_pip
 from diskimage_validator.facts.sources.resolver import read_resolver
 from diskimage_validator.facts.sources.zypper import read_zypper
+from diskimage_validator.frozen import dataclass
 
 READERS: Final[tuple[Callable[[Found], None], ...]] = (
     read_apt,

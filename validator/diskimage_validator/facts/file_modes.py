@@ -6,11 +6,11 @@ attributes, so those are not seen.
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.facts.scene import Scene
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_NAMED: Final = 5_000
@@ -23,6 +23,9 @@ STORAGE: Final = (
     "/var/lib/snapd/snap",
 )
 """Roots of containers: nobody but root gets there, and their modes mean something to the container only."""
+
+_UNUSUAL: Final = stat.S_ISUID | stat.S_ISGID | stat.S_IWOTH | stat.S_IFCHR
+"""One of these bits is in the mode of everything that ``kinds`` names; the last is a part of S_IFBLK as well."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def read_file_modes(scene: Scene) -> FileModes:
     count = 0
     skipped = tuple(f"{folder}/" for folder in (*PSEUDO, *STORAGE))
     for path, entry in scene.tree:
-        if path.startswith(skipped):
+        if not entry.mode & _UNUSUAL or path.startswith(skipped):
             continue
         for kind in kinds(entry):
             count += 1

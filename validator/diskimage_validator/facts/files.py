@@ -3,13 +3,13 @@
 import hashlib
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.reading import Problem, read_one
 from diskimage_validator.facts.scene import Scene
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.globs import fixed_folder, is_plain, matches
 from diskimage_validator.printable import clean_path, decode
 

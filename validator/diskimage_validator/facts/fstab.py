@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 PATH: Final = "/etc/fstab"

@@ -5,13 +5,13 @@ cloud-initramfs-growroot and dracut-modules-growroot; systemd-repart(8) and x-sy
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.cloud_config import read_cloud_config
 from diskimage_validator.facts.commands import PATH
 from diskimage_validator.facts.reading import names_in, read_one
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 UNIT_FOLDERS: Final = ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")

@@ -5,12 +5,12 @@ Sources: machine-id(5); systemd's "Safely Building Images"; the operations of vi
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.reading import Problem, names_in, read_one
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 HOST_KEYS: Final = (("/etc/ssh", "ssh_host_*key*"), ("/etc/dropbear", "dropbear_*_host_key*"))

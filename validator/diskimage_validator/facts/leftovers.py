@@ -5,7 +5,6 @@ for the suffixes of configuration files, systemd-coredump(8), core(5).
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -13,6 +12,7 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.reading import Sized, home_folders, names_in
 from diskimage_validator.facts.scene import Scene
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_FOUND: Final = 10_000

@@ -7,7 +7,6 @@ Environment variables, capabilities of the processor and what a program opens by
 import posixpath
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -17,6 +16,7 @@ from diskimage_validator.facts.commands import Commands
 from diskimage_validator.facts.elf_dynamic import DamagedElfError, Dynamic, parse_dynamic
 from diskimage_validator.facts.library_paths import Search, expand, glibc_search, musl_search
 from diskimage_validator.facts.streams import open_stream
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_LIBRARIES: Final = 500

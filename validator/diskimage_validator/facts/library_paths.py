@@ -1,12 +1,13 @@
 """Where dynamic loaders look for libraries besides the paths in the ELF files: ld.so(8), ldconfig(8), musl's manual."""
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 
 CACHE: Final = "/etc/ld.so.cache"
 MAX_CACHE_SIZE: Final = 16 * 1024 * 1024

@@ -6,11 +6,12 @@ GRUB knows (``next_entry``) is left out.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import Final
 
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 MAX_ENTRIES: Final = 1_000

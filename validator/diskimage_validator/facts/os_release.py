@@ -1,12 +1,12 @@
 """Which operating system is this: os-release(5)."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 PATHS: Final = ("/etc/os-release", "/usr/lib/os-release")

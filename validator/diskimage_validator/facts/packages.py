@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.rpm_database import FOLDERS, RpmKey, RpmOrigin, find_rpm_database, read_rpm_database
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
-
-if TYPE_CHECKING:  # imported where there is something to parse
-    from debian.deb822 import Deb822
 
 DPKG_STATUS: Final = "/var/lib/dpkg/status"
 DPKG_ARCHITECTURES: Final = "/var/lib/dpkg/arch"
@@ -141,35 +138,36 @@ def parse_status(data: bytes, path: str, *, needs_status: bool = True) -> tuple[
     Raises FactError for a line that is not in the format, a paragraph without its fields, or too many packages.
     """
     packages: list[Package] = []
-    lines = _relevant_lines(decode(data).split("\n"), path)
-    strict = {"whitespace-separates-paragraphs": False}
-    from debian.deb822 import Deb822
-
-    for paragraph in Deb822.iter_paragraphs(lines, use_apt_pkg=False, strict=strict):
+    for paragraph in _paragraphs(decode(data).split("\n"), path):
         if len(packages) == MAX_PACKAGES:
             raise FactError(f"{path} has more than {MAX_PACKAGES} packages")
         packages.append(_package(paragraph, path, needs_status))
     return tuple(packages)
 
 
-def _relevant_lines(lines: Iterable[str], path: str) -> Iterator[str]:
-    """Pass on the fields that we read and the blank lines; refuse what dpkg would not have written.
+def _paragraphs(lines: Iterable[str], path: str) -> Iterator[dict[str, str]]:
+    """Yield the fields that we read, of every paragraph (deb822(5)); refuse what dpkg would not have written.
 
-    A long line is none of ours. Leaving it out also keeps hostile lines away from Deb822's regular expressions. A
-    paragraph without any of our fields still has to show up, so its first line is passed on in another name.
+    A long line is none of ours. A paragraph without any of our fields still has to show up.
     """
-    at_start = True
+    fields: dict[str, str] = {}
+    inside = False
     for number, line in enumerate(lines, start=1):
         if not _LINE.match(line):
             raise FactError(f"{path} line {number} is no field: '{line[:80]}'", "the file is damaged")
-        if not line or (len(line) <= _MAX_LINE and line.partition(":")[0] in _FIELDS):
-            yield line
-        elif at_start:
-            yield f"X-Line: {number}"
-        at_start = not line
+        if line:
+            inside = True
+            name, _, value = line.partition(":")
+            if name in _FIELDS and len(line) <= _MAX_LINE:
+                fields[name] = value.strip()
+        elif inside:
+            yield fields
+            fields, inside = {}, False
+    if inside:
+        yield fields
 
 
-def _package(paragraph: "Deb822", path: str, needs_status: bool) -> Package:
+def _package(paragraph: dict[str, str], path: str, needs_status: bool) -> Package:
     name = paragraph.get("Package", "")
     status = paragraph.get("Status", "" if needs_status else f"install ok {INSTALLED}").split()
     if not name or len(status) != 3:

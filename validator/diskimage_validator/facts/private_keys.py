@@ -9,10 +9,11 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from diskimage_validator.frozen import dataclass
 
 MAX_DER: Final = 16 * 1024
 MAX_KEYS: Final = 100

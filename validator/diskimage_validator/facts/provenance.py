@@ -3,7 +3,6 @@
 The element's README describes the format, version 1. Fields that are not known here are passed over, as it allows.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -11,6 +10,7 @@ from pydantic import Field
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.reading import Problem, read_one
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 PATH: Final = "/etc/image-provenance.json"

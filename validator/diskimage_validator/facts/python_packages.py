@@ -8,7 +8,6 @@ own folders. Nothing of the target is executed; ``.pth`` files are not followed.
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -18,6 +17,7 @@ from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.scene import Scene
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 SYSTEM: Final = "/usr"

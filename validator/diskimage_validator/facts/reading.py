@@ -1,12 +1,12 @@
 """Read one file of many: what cannot be read is kept beside the rest, so that it neither hides it nor goes unseen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import EntryNotFoundError, ValidatorError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 SMALL: Final = 256 * 1024

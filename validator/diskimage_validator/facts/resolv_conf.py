@@ -4,12 +4,12 @@ While diskimage-builder works in the image, /etc/resolv.conf is a copy of the bu
 beside it as ``resolv.conf.ORIG`` (lib/common-functions and lib/img-functions there).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.reading import Problem, read_one
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 PATH: Final = "/etc/resolv.conf"

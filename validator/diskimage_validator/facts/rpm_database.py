@@ -9,7 +9,6 @@ import posixpath
 import tempfile
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +26,7 @@ from diskimage_validator.facts.rpm_header import (
     VENDOR,
     Header,
 )
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")

@@ -1,13 +1,13 @@
 """What a reader of facts works with: the engine, what was asked for, and the facts that are already known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import DeclinedError, ValidatorError
-from diskimage_validator.facts.base import FactError, Unreadable
+from diskimage_validator.facts.base import DENIED, FactError, Unreadable
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_ENTRIES: Final = 1_000_000
@@ -16,19 +16,22 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one field of Facts is read. ``title`` ends the sentence "reading ..."."""
+    """How one field of Facts is read. ``title`` ends the sentence "reading ..."; ``whole``: out of the whole tree."""
 
     title: str
     read: Callable[["Scene"], Any]
+    whole: bool = False
 
 
 class Scene:
     """One target while its facts are read.
 
-    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for.
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``registry``
+    is the one that a running node has to work with, empty for none.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
-    target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason.
+    target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
+    denied to the account, and whatever builds upon that: half a fact would pass for a whole one.
     """
 
     def __init__(
@@ -38,20 +41,39 @@ class Scene:
         *,
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
+        registry: str = "",
         progress: Progress | None = None,
     ) -> None:
         self.engine = engine
         self.commands = frozenset(commands)
         self.files = frozenset(files)
+        self.registry = registry
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
+        self._denied: list[Unreadable] = []
 
     def fact(self, name: str) -> Any:
         """Return the fact that is called ``name`` in Facts, or Unreadable."""
         if name not in self._found:
             self._found[name] = self._attempt(self._readers[name])
-        return self._found[name]
+        found = self._found[name]
+        if isinstance(found, Unreadable) and found.kind == DENIED:
+            self._denied.append(found)
+        return found
+
+    def prepare(self, names: Iterable[str]) -> None:
+        """Read the tree before these facts, if one of them needs it: what is known then is not asked for by name."""
+        if not any(self._readers[name].whole for name in names):
+            return
+        self.engine.expect_walk()
+        if self.engine.is_at_rest:
+            try:
+                _ = self.tree
+            except DeclinedError:
+                raise
+            except ValidatorError:
+                return  # the facts that need the tree will say so
 
     @property
     def family(self) -> str:
@@ -85,6 +107,14 @@ class Scene:
 
     def _attempt(self, reader: Reader) -> Any:
         self._say(f"reading {reader.title}")
+        denied, missing = len(self.engine.denied), len(self._denied)
+        found = self._read(reader)
+        if errors := self.engine.denied[denied:]:
+            more = f", and {len(errors) - 1} more" * (len(errors) > 1)
+            return Unreadable(clean_path(f"{errors[0].message}{more}"), clean_path(errors[0].hint), DENIED)
+        return self._denied[missing] if self._denied[missing:] else found
+
+    def _read(self, reader: Reader) -> Any:
         try:
             return reader.read(self)
         except DeclinedError:

@@ -128,10 +128,17 @@ def is_key_candidate(path: str, homes: tuple[str, ...]) -> bool:
         return True
     if path.startswith(SKIPPED) or any(library in path for library in LIBRARIES):
         return False
-    if any(path.startswith(f"{home}/{folder}") for home in homes for folder in KEY_FOLDERS):
+    key_folders, places = _places(homes)
+    if path.startswith(key_folders):
         return True
-    places = (*BY_NAME, *(f"{home}/" for home in homes))
     return path.startswith(places) and KEY_NAME.fullmatch(path.rpartition("/")[2]) is not None
+
+
+@cache
+def _places(homes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return where every file is read for keys, and where those are whose name is that of a key."""
+    folders = tuple(f"{home}/" for home in homes)
+    return tuple(home + folder for home in folders for folder in KEY_FOLDERS), (*BY_NAME, *folders)
 
 
 def parsers_of(path: str, homes: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Secrets in the target: private keys and credentials. A fact names where they are and never what they are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.errors import ValidatorError
@@ -11,6 +10,7 @@ from diskimage_validator.facts.private_keys import find_private_keys
 from diskimage_validator.facts.reading import SMALL, Problem, home_folders, read_one
 from diskimage_validator.facts.scene import Scene
 from diskimage_validator.facts.secret_places import is_key_candidate, parsers_of
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_FILES: Final = 50_000

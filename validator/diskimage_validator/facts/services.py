@@ -13,7 +13,7 @@ populate /etc with preset unit settings"), as seen with systemd 252.
 
 import posixpath
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -23,6 +23,7 @@ from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.unit_files import PresetRule, UnitName, parse_name, parse_preset, preset_of
 from diskimage_validator.facts.unit_path import Folder, read_unit_path
 from diskimage_validator.facts.unit_state import Found, UnitFinder
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MACHINE_ID: Final = "/etc/machine-id"

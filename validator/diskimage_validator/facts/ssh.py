@@ -8,7 +8,7 @@ set outside.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -17,6 +17,7 @@ from diskimage_validator.facts.accounts import Accounts, User
 from diskimage_validator.facts.authorized_keys import AuthorizedKey, BadKeyLine, parse_authorized_keys
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.sshd_text import DEFAULTS, DEPRECATED, IN_MATCH, LISTS, BadLineError, fault, parse_line
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import clean_path, decode
 
@@ -215,7 +216,7 @@ def _key_files(engine: Engine, accounts: Accounts, patterns: list[str], *, stric
     seen, left = 0, MAX_BYTES
     for user in accounts.users:
         for pattern in patterns if patterns != ["none"] else ():
-            path = posixpath.join(user.home or "/", _expand(pattern, user))
+            path = key_path(pattern, user)
             seen += 1
             if seen > MAX_KEY_FILES:
                 raise FactError(f"more than {MAX_KEY_FILES} places for authorized keys")
@@ -230,12 +231,15 @@ def _key_files(engine: Engine, accounts: Accounts, patterns: list[str], *, stric
                 raise FactError(f"authorized keys have more than {MAX_BYTES} bytes")
 
 
-def _expand(pattern: str, user: User) -> str:
-    """Fill in the tokens of AuthorizedKeysFile: sshd_config(5), "TOKENS". Too many of them lead to no file anyway."""
+def key_path(pattern: str, user: User) -> str:
+    """Return what a word of AuthorizedKeysFile means for ``user``: sshd_config(5), "TOKENS".
+
+    Too many tokens lead to no file anyway, and stay as they are.
+    """
     values = {"%%": "%", "%h": user.home, "%u": user.name, "%U": str(user.uid)}
-    if len(pattern) > PATH_MAX or pattern.count("%") * (len(user.home) + len(user.name)) > 2 * PATH_MAX:
-        return pattern
-    return _TOKEN.sub(lambda token: values[token[0]], pattern)
+    if len(pattern) <= PATH_MAX and pattern.count("%") * (len(user.home) + len(user.name)) <= 2 * PATH_MAX:
+        pattern = _TOKEN.sub(lambda token: values[token[0]], pattern)
+    return posixpath.join(user.home or "/", pattern)
 
 
 def _key_file(engine: Engine, user: User, path: str, *, strict: bool) -> KeyFile:

@@ -7,7 +7,7 @@ name it. Rules from LDAP or other sources are out of reach.
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
@@ -23,6 +23,7 @@ from diskimage_validator.facts.sudoers_text import (
     parse_rules,
     split,
 )
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 PATHS: Final = ("/etc/sudoers", "/usr/etc/sudoers")

@@ -1,12 +1,12 @@
 """What sudo's rules mean for somebody: who may run every command as root, and who needs no password."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.facts.accounts import User
 from diskimage_validator.facts.sudo import Sudo
 from diskimage_validator.facts.sudoers_text import Rule
+from diskimage_validator.frozen import dataclass
 
 MAX_NESTING: Final = 20
 """Aliases within aliases that are followed; one that contains itself ends here."""

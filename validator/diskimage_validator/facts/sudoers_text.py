@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 ALIASES: Final = {
     "User_Alias": "user",

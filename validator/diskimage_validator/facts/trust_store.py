@@ -4,12 +4,12 @@ Copying a CA file into the anchors' folder changes nothing until the bundle is g
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.certificates import Certificate, Unparsed, fingerprints, parse_certificates
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 READ_LIMIT: Final = 16 * 1024 * 1024

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import Final
 
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.globs import name_matches
 from diskimage_validator.printable import decode
 
@@ -58,6 +60,7 @@ class UnitName:
         return self.is_template == target.is_template and not target.is_instance
 
 
+@lru_cache(maxsize=10_000)
 def parse_name(text: str) -> UnitName | None:
     """Return the parts of a unit's name, None if it is not valid."""
     match = _NAME.fullmatch(text) if len(text) <= MAX_NAME else None

@@ -2,11 +2,12 @@
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.frozen import dataclass
 
 CONFIG: Final = "/etc/systemd/system"
 SEARCH_PATH: Final = (

@@ -3,7 +3,7 @@
 import posixpath
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine, Stat
@@ -11,6 +11,7 @@ from diskimage_validator.errors import TargetError
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.unit_files import UnitName, UnitText, parse_name
 from diskimage_validator.facts.unit_path import Folder, drop_ins
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 READ_LIMIT: Final = 1024 * 1024
@@ -176,10 +177,13 @@ class _Links:
 
     def _concerning(self) -> Iterator[str]:
         own = self.found.name.text
-        for name in (name for names in self.folder.pulls.values() for name in names):
-            parsed = parse_name(name)
-            if name == own or (parsed and parsed.template == own):
-                yield name
+        for names in self.folder.pulls.values():
+            if own in names:
+                yield own
+            for name in names if self.found.name.is_template else ():
+                parsed = parse_name(name)
+                if parsed and parsed.template == own:
+                    yield name
         for name, text in self.folder.links.items():
             path, dest = name == own and not self.below, posixpath.basename(text) == own
             if (path or dest) and not (path and dest):

@@ -1,11 +1,11 @@
 """What a build's work has left in space: package caches, temporary files, logs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.reading import Sized, entries_below, home_folders
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 CACHES: Final = (

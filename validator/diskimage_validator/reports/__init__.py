@@ -4,12 +4,14 @@ A writer's module is imported when it is first used: some of them need large lib
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from diskimage_validator.facts import Facts
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
+
+if TYPE_CHECKING:
+    from diskimage_validator.facts import Facts
 
 Writer = Callable[[Report, TextIO, Severity], None]
 """Writes a report to a text stream. The severity is the threshold of the verdict."""
@@ -19,7 +21,7 @@ Writer = Callable[[Report, TextIO, Severity], None]
 class FactWriter:
     """A report that tells facts and no verdict. ``needs`` are the fields of Facts that it shows."""
 
-    write: Callable[[Facts, TextIO], None]
+    write: Callable[["Facts", TextIO], None]
     needs: tuple[str, ...]
 
 
@@ -33,10 +35,10 @@ def _writer(module: str) -> Writer:
     return write
 
 
-def _fact_writer(module: str) -> Callable[[Facts, TextIO], None]:
+def _fact_writer(module: str) -> Callable[["Facts", TextIO], None]:
     """Return the function ``write`` of a module of this package, which is imported when it is called."""
 
-    def write(facts: Facts, stream: TextIO) -> None:
+    def write(facts: "Facts", stream: TextIO) -> None:
         writer: Callable[[Facts, TextIO], None] = import_module(f"{__name__}.{module}").write
         writer(facts, stream)
 

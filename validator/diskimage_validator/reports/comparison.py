@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Final, TextIO
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from diskimage_validator.comparison.meaning import Change
 from diskimage_validator.comparison.trees import ABSENT, Difference
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.reports.lines import console_for, plain, print_line
 

@@ -1,10 +1,10 @@
 """Results by check, as every report for people shows them: what is wrong first, what passed in short."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from diskimage_validator.checks import CHECKS
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Finding, Report, Result, Severity, Status, Waiver
 
 

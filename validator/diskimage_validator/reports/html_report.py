@@ -7,13 +7,13 @@ visible, and a Content Security Policy allows nothing but the page's own style a
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, TextIO
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Result, Severity
 from diskimage_validator.printable import printable
 from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from diskimage_validator.errors import ValidatorError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import SCHEMA_VERSION, Report, Severity
 from diskimage_validator.reports.grouping import failed_checks
 from diskimage_validator.reports.json_report import document

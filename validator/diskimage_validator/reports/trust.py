@@ -6,7 +6,6 @@ added to the image, or one that was asked for.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
 from rich.text import Text
@@ -14,6 +13,7 @@ from rich.text import Text
 from diskimage_validator.facts import Facts, known
 from diskimage_validator.facts.ca_settings import OFF, CaSetting, CaSettings
 from diskimage_validator.facts.ca_stores import PER_HOST, CaStore, CaStores
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import TrustedCa
 from diskimage_validator.reports.lines import console_for, plain, print_line
 

@@ -1,8 +1,8 @@
 """The verdict in words: what an exit status means, and the counts behind it."""
 
-from dataclasses import dataclass
 from typing import Final
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity, Status
 
 

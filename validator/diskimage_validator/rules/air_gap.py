@@ -2,13 +2,13 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.rules.base import Model
 
 Kind = Literal[

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.relations import Relation, parse_relation
 from diskimage_validator.rules.base import CommandsField, Model, NonEmpty, RelationField
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+else:  # imported where there is one to parse; what the validator of the field returns is nothing else
+    Requirement = Any
 
 
 def _forbidden(value: Any) -> Relation:
@@ -31,6 +34,9 @@ def _matching(pattern: str, what: str) -> Callable[[Any], str]:
 
 
 def _requirement(value: Any) -> Requirement:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
     try:
         parsed = Requirement(value if isinstance(value, str) else "")
     except InvalidRequirement as error:

@@ -49,8 +49,7 @@ class DirectEngine(DiskEngine):
             self._storage = self._ask(read_storage, blocks.read, self._server.size)
             self._types = dict(self._storage.types)
             self._volumes = tuple(self._storage.opened[device].volume for device in sorted(self._storage.opened))
-            self._mount_root()
-            self._mount_fstab()
+            self._mount_all()
         except BaseException:
             self.close()
             raise
@@ -82,6 +81,16 @@ class DirectEngine(DiskEngine):
         if mountpoint is None:
             return replace(facts, size=None, free=None, inodes=None, free_inodes=None)
         return replace(facts, mountpoint=mountpoint)
+
+    def _mount_all(self) -> None:
+        """Mount root and fstab. That there is no root, or more than one, somebody else has to confirm."""
+        try:
+            self._mount_root()
+            self._mount_fstab()
+        except DeclinedError:
+            raise
+        except ValidatorError as error:
+            raise DeclinedError(error.message, error.hint) from error
 
     def _mount(self, volume: Volume, mountpoint: str) -> bool:
         if mountpoint != "/":

@@ -30,8 +30,8 @@ READ_ONLY: Final = 2
 CMD_READ: Final = 0
 CMD_DISC: Final = 2
 
-MAX_REQUEST: Final = 32 * 1024 * 1024
-"""Bytes that a server without other constraints takes in one request."""
+MAX_REQUEST: Final = 4 * 1024 * 1024
+"""Bytes of one request. A server has to take 32 MiB; less keeps its memory small, and it answers sooner."""
 MAX_OPTION_REPLY: Final = 64 * 1024
 MAX_OPTION_REPLIES: Final = 100
 REPLY_TIMEOUT: Final = 30.0

@@ -18,7 +18,8 @@ from diskimage_validator.image_file import ImageFile
 from diskimage_validator.process import Limits, Service
 
 PROGRAM: Final = "qemu-nbd"
-LIMITS: Final = Limits(address_space=1 << 30, cpu_seconds=300, file_size=0)
+LIMITS: Final = Limits(address_space=4 << 30, cpu_seconds=300, file_size=0)
+"""It uses 60 MB; but each of the threads that decompress reserves 72 MiB of addresses for its heap and its stack."""
 START_TIMEOUT: Final = 20.0
 PAUSE: Final = 0.001
 """Seconds between two tries to connect; it takes about 15 ms to start."""
@@ -42,7 +43,7 @@ class QemuNbd:
                 connection = self._connect(offline=False)
             if connection is None:
                 raise DeclinedError(f"{PROGRAM} does not start")
-            self._client = NbdClient(connection)
+            self._client = self._greet(connection)
         except BaseException:
             self._stop()
             raise
@@ -55,6 +56,14 @@ class QemuNbd:
             self._client.close()
         finally:
             self._stop()
+
+    def _greet(self, connection: socket.socket) -> NbdClient:
+        """Return the client. The server listens before it opens the image, so it may still end for want of that."""
+        try:
+            return NbdClient(connection)
+        except DeclinedError as error:
+            said = self._service.last_words() if self._service else ""
+            raise DeclinedError(f"{error.message}: {said}") from error
 
     def _stop(self) -> None:
         service, self._service = self._service, None
@@ -93,7 +102,6 @@ class QemuNbd:
         if service is None or service.is_running:
             raise DeclinedError(f"{PROGRAM} does not answer within {START_TIMEOUT:.0f} s")
         said = service.last_words()
-        self._stop()
         if not said.startswith("unshare:"):
             raise DeclinedError(f"{PROGRAM} cannot open the image: {said}")
         self.notes.append(f"{PROGRAM} runs without a network namespace of its own: {said}")

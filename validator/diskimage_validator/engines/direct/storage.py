@@ -9,6 +9,7 @@ from diskimage_validator.engines.direct.blocks import Read, window
 from diskimage_validator.engines.direct.ext import ExtFilesystem
 from diskimage_validator.engines.direct.fat import FatFilesystem
 from diskimage_validator.engines.direct.identify import LVM, SWAP, UNKNOWN, VFAT, ext_type, identify
+from diskimage_validator.engines.direct.lvm import read_lvm
 from diskimage_validator.engines.direct.partitions import Table, read_table
 from diskimage_validator.engines.direct.slot import DEVICE, Slot
 from diskimage_validator.engines.volumes import Volume
@@ -74,11 +75,16 @@ def read_storage(read: Read, size: int) -> Storage:
     types: dict[str, str] = {}
     opened: dict[str, Opened] = {}
     pending = list(_pieces(table, read, size))
+    grouped = False
     while pending:
         piece = pending.pop(0)
         kind = identify(piece.read, piece.size, piece.device)
         if kind == LVM:
-            raise DeclinedError(f"{piece.device} holds {kind}, which this engine does not read")
+            if grouped:
+                raise DeclinedError(f"{piece.device} is a second physical volume of LVM")
+            grouped = True
+            pending += [Piece(one.device, one.reader(piece.read), one.size) for one in read_lvm(piece.read, piece.size)]
+            continue
         if kind in (SWAP, UNKNOWN):
             types[piece.device] = kind
             continue

@@ -1,11 +1,11 @@
 """Environment variables that say which CAs a program trusts, or that it verifies nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.facts.ca_sources.noted import Noted
 from diskimage_validator.facts.sources.found import is_false, is_true
+from diskimage_validator.frozen import dataclass
 
 KIND: Final = "environment"
 

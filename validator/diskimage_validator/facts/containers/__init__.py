@@ -1,6 +1,5 @@
 """The configuration of container engines and tools: registries, signatures, storage, who may use Docker."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -17,6 +16,7 @@ from diskimage_validator.facts.containers.registries import Registries, read_reg
 from diskimage_validator.facts.containers.signatures import Signatures, read_signatures
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.toml_text import parse_toml
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 STORAGE: Final = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")

@@ -1,6 +1,5 @@
 """Docker's daemon.json and BuildKit's buildkitd.toml: dockerd(8) "Daemon configuration file", BuildKit's own docs."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts.containers.files import ConfigFiles, lookup, texts, typed
@@ -8,6 +7,7 @@ from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.json_text import JsonText, parse_json
 from diskimage_validator.facts.formats.toml_text import TomlText, parse_toml
 from diskimage_validator.facts.sources.urls import locate
+from diskimage_validator.frozen import dataclass
 
 DAEMON: Final = "/etc/docker/daemon.json"
 BUILDKIT: Final = "/etc/buildkit/buildkitd.toml"

@@ -1,12 +1,13 @@
 """The configuration files of container tools: found, read, and said to be fit or not."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EntryNotFoundError, ValidatorError
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_FILE: Final = 1024 * 1024

@@ -6,13 +6,14 @@ file that the library refuses is enough for every tool to stop.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from diskimage_validator.facts.containers.files import ConfigFiles, lookup, texts, typed
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.toml_text import TomlText, parse_toml
 from diskimage_validator.facts.sources.urls import locate
+from diskimage_validator.frozen import dataclass
 
 MAIN: Final = ("/etc/containers/registries.conf", "/usr/share/containers/registries.conf")
 DROP_INS: Final = "/etc/containers/registries.conf.d"

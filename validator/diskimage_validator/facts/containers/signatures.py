@@ -4,12 +4,12 @@ What is unknown or comes twice makes the library refuse the file, and then no im
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts.containers.files import ConfigFiles
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.formats.json_text import JsonText, parse_json
+from diskimage_validator.frozen import dataclass
 
 PATH: Final = "/etc/containers/policy.json"
 MAX_SCOPES: Final = 10_000

@@ -7,10 +7,11 @@ a name may be left out in a list, ``#clear`` takes away what earlier files said,
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.frozen import dataclass
 
 MAX_INCLUDES: Final = 10
 """Depth at which apt itself gives up."""

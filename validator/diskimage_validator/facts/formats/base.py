@@ -1,6 +1,6 @@
 """What all parsers of configuration files share: how they say that a text is none, and what they return."""
 
-from dataclasses import dataclass
+from diskimage_validator.frozen import dataclass
 
 
 class Malformed(Exception):  # noqa: N818 - it says what the text is; FactError is for what stops a fact

@@ -1,8 +1,7 @@
 """deb822(5) paragraphs with line numbers, as apt reads ``.sources`` files."""
 
-from dataclasses import dataclass
-
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.frozen import dataclass
 
 
 @dataclass(frozen=True)

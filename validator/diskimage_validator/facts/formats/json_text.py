@@ -3,10 +3,10 @@
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.frozen import dataclass
 
 MAX_DEPTH: Final = 100
 """Levels of nesting. Far below what Python's parser and the recursion in our readers can take."""

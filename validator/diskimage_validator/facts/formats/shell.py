@@ -8,8 +8,9 @@ what a script does only sometimes is found as well. A value that has to be compu
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 MAX_VALUE: Final = 1024
 MAX_ASSIGNMENTS: Final = 500

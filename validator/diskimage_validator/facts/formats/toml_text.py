@@ -6,10 +6,10 @@ lines are no guess, and the line of a value is right or, in a file that is too o
 
 import re
 import tomllib
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.facts.formats.base import Malformed
+from diskimage_validator.frozen import dataclass
 
 MAX_SIZE: Final = 256 * 1024
 MAX_DOTS: Final = 1_000

@@ -1,7 +1,7 @@
 """What the readers of this package find: endpoints, switches, and files that say nothing. Never a password."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -10,6 +10,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.facts.formats.base import Malformed
 from diskimage_validator.facts.services import Services
 from diskimage_validator.facts.sources.urls import locate
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path, decode
 
 MAX_FILE: Final = 1024 * 1024

@@ -6,8 +6,9 @@ nobody can parse must end up as a host that no list allows, not as an exception.
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from diskimage_validator.frozen import dataclass
 
 LOCAL_SCHEMES: Final = frozenset({"cd", "cdrom", "copy", "dir", "dvd", "file", "hd", "iso", "mirror+file", "unix"})
 """Schemes that name a place on the machine itself: apt-transport-*(1), zypper(8) "Repository URI", npm."""

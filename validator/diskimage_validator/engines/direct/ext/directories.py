@@ -18,9 +18,12 @@ from diskimage_validator.errors import DeclinedError, EntryNotFoundError
 INDEXED: Final = 0x1000
 """EXT4_INDEX_FL: the first block of the directory is the root of an index."""
 LARGEST: Final = 16 << 20
-"""Bytes of one directory: 400,000 names of 32 bytes."""
-ALL: Final = 512 << 20
-"""Bytes of all directories together."""
+"""Bytes of one directory: twice what its most names need, if they are short."""
+ALL_BYTES: Final = 2 << 30
+ALL_NAMES: Final = 4_000_000
+"""What is read of all directories together. A node has a thousandth of the names."""
+FILES: Final = 200_000
+"""Files whose inode is kept after their directory was scanned: they may be read next."""
 HELD: Final = 4 << 20
 """Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
 
@@ -32,15 +35,17 @@ class Directories:
         self._space = space
         self._inodes = inodes
         self._numbers = {"/": ROOT}
+        self._files: dict[str, int] = {}
         self._paths = {ROOT: "/"}
-        self._counted: set[int] = set()
-        self._left = ALL
+        self._read: set[int] = set()
+        self._listed: set[int] = set()
+        self._bytes = self._names = 0
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
 
     def find(self, path: str) -> int | None:
         """Return the inode of ``path``, None if there is no such entry."""
-        known = self._numbers.get(path)
+        known = self._numbers.get(path) or self._files.get(path)
         if known is not None:
             return known
         parent, _, name = path.rpartition("/")
@@ -59,6 +64,8 @@ class Directories:
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
+            elif len(self._files) < FILES:
+                self._files[f"{prefix}/{name}"] = number
         return found
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
@@ -66,7 +73,13 @@ class Directories:
         folder = self._folder(path)
         if folder is None:
             raise EntryNotFoundError(f"{path}: no such directory")
-        return parse_directory(self._data(folder), self._space.block_size, folder)
+        found = parse_directory(self._data(folder), self._space.block_size, folder)
+        if folder not in self._listed:
+            self._listed.add(folder)
+            self._names += len(found[0])
+            if self._names > ALL_NAMES:
+                raise DeclinedError(f"ext: more than {ALL_NAMES} names")
+        return found
 
     def _entry(self, folder: int, name: str) -> int | None:
         return find_entry(self._data(folder), self._space.block_size, name.encode("utf-8", "surrogateescape"))
@@ -100,9 +113,15 @@ class Directories:
         if held is not None:
             return held
         inode, block_size = self._inodes.inode(number), self._space.block_size
-        if not stat.S_ISDIR(inode.mode) or not 0 < inode.size <= LARGEST or inode.size % block_size:
-            raise DeclinedError(f"ext: inode {number} is no directory, or one of {inode.size} bytes")
-        self._count(number, inode.size)
+        if not stat.S_ISDIR(inode.mode):
+            raise DeclinedError(f"ext: inode {number} is no directory")
+        if not 0 < inode.size <= LARGEST or inode.size % block_size:
+            raise DeclinedError(f"ext: directory {number} has {inode.size} bytes")
+        if number not in self._read:
+            self._read.add(number)
+            self._bytes += inode.size
+            if self._bytes > ALL_BYTES:
+                raise DeclinedError(f"ext: more than {ALL_BYTES} bytes of directories")
         data = read_content(self._space, inode, 0, inode.size)
         if inode.seed is not None:
             check_directory(data, block_size, inode.seed, number, indexed=bool(inode.flags & INDEXED))
@@ -111,11 +130,3 @@ class Directories:
         self._held[number] = data
         self._held_bytes += len(data)
         return data
-
-    def _count(self, number: int, size: int) -> None:
-        """Count the bytes of a directory that was not read before."""
-        if number not in self._counted:
-            self._counted.add(number)
-            self._left -= size
-            if self._left < 0:
-                raise DeclinedError(f"ext: more than {ALL} bytes of directories")

@@ -14,6 +14,9 @@ ENTRY: Final = struct.Struct("<IHB")
 NAME: Final = 8
 SMALLEST: Final = 12
 """Bytes of an entry with a name of one byte."""
+MOST: Final = 200_000
+"""Names of one directory."""
+
 Entry = tuple[bytes, int]
 """Name and inode."""
 
@@ -45,6 +48,8 @@ def parse_directory(data: bytes, block_size: int, number: int) -> tuple[list[str
     found: list[Entry] = []
     for at in range(0, len(data), block_size):
         found += parse_block(data[at : at + block_size])
+        if len(found) > MOST:
+            raise DeclinedError(f"ext: directory {number} has more than {MOST} names")
     if len(found) < 2 or found[0] != (b".", number) or found[1][0] != b"..":
         raise DeclinedError(f"ext: inode {number} is no directory as the kernel makes them")
     del found[:2]

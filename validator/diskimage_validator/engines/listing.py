@@ -1,0 +1,113 @@
+"""All entries of the file systems that an appliance has mounted, from one run of find(1) there.
+
+One folder at a time is two calls for each of some thousand folders, ten seconds without KVM; this is one to two. And
+find gives names as they are, where libguestfs' Python binding raises UnicodeDecodeError for one that is not UTF-8.
+
+find takes an entry's type from the folder (``d_type``, readdir(3)) where the file system has it there, and so does not
+enter a folder that a tampered file system calls a file. A kernel would. So both types are asked for, and where they do
+not agree there is no listing: the engine then looks at every folder itself, as slowly as it takes.
+"""
+
+import posixpath
+import stat
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from diskimage_validator.engines import appliance_shell
+from diskimage_validator.engines.base import PATH_MAX, Stat
+
+SYSROOT: Final = "/sysroot"
+"""Where the appliance mounts what it is told to mount: guestfsd(8)."""
+MAX_BYTES: Final = 96 * 1024 * 1024
+"""Bytes of a listing; an entry has about 60. What does not fit is read folder by folder."""
+FILE: Final = "/tmp/diskimage-validator-listing"  # noqa: S108 - in the appliance, where nobody else is
+DONE: Final = f"{FILE}-done"
+"""A FIFO that is written to when the listing is complete, so that nobody has to look time and again."""
+TIMEOUT: Final = 600
+"""Seconds that the listing may take. The largest that fits took a tenth of that without KVM."""
+END: Final = b"end"
+_FIELDS: Final = r"%d %y %m %U %G %s %T@ %f\0%l\0"
+_FIND: Final = rf"find {SYSROOT} -noleaf \( -type d -printf 'd {_FIELDS}' -o -printf '- {_FIELDS}' \)"
+COMMAND: Final = f"{{ {_FIND} && printf {END.decode()}; }} | head -c {MAX_BYTES} | gzip -1 >{FILE}; echo >{DONE}"
+"""``end`` is only there if find had nothing to complain about."""
+_TYPES: Final = {
+    b"f": stat.S_IFREG,
+    b"d": stat.S_IFDIR,
+    b"l": stat.S_IFLNK,
+    b"c": stat.S_IFCHR,
+    b"b": stat.S_IFBLK,
+    b"p": stat.S_IFIFO,
+    b"s": stat.S_IFSOCK,
+}
+
+
+@dataclass
+class Listing:
+    """Every entry: ``folders`` has name and lstat of what is in each folder; ``links`` the text of each link."""
+
+    stats: dict[str, Stat] = field(default_factory=dict)
+    folders: dict[str, list[tuple[str, Stat]]] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def start_listing(handle: Any) -> bool:
+    """Have the appliance begin to list everything that is mounted, and return whether it could be told to."""
+    command = f"rm -f {FILE} {DONE}; mkfifo {DONE} || exit 1; ({COMMAND}) >/dev/null 2>&1 &"
+    return appliance_shell.run(handle, command) is not None
+
+
+def finish_listing(handle: Any) -> Listing | None:
+    """Wait for what ``start_listing`` started, and return it; None if it is not certain, or too much."""
+    if appliance_shell.run(handle, f"timeout {TIMEOUT} cat {DONE}") is None:
+        return None
+    content = appliance_shell.fetch(handle, FILE, limit=MAX_BYTES)
+    return None if content is None else parse_listing(content)
+
+
+def parse_listing(content: bytes) -> Listing | None:
+    """Return what COMMAND wrote, None if that is cut off, contradicts itself, or has a path longer than PATH_MAX.
+
+    A record is a line of fields, a zero byte, the text of the link, a zero byte. Folders come before what is in them,
+    and ``%d`` is how deep an entry is: 0 for the root itself, whose name is of no interest.
+    """
+    *records, end = content.split(b"\0")
+    if end != END or len(records) % 2 or not records:
+        return None
+    found = Listing()
+    parents: list[str] = []
+    try:
+        for fields, text in zip(records[::2], records[1::2], strict=True):
+            mark, level, kind, mode, uid, gid, size, mtime, name = fields.split(b" ", 8)
+            entry = Stat(
+                mode=_TYPES[kind] | int(mode, 8),
+                uid=int(uid),
+                gid=int(gid),
+                size=int(size),
+                mtime=int(mtime.partition(b".")[0]),
+            )
+            depth = int(level)
+            if (mark == b"d") != entry.is_dir or not (len(parents) >= depth if depth else not parents):
+                return None
+            path = _add(found, parents, depth, name.decode("utf-8", "surrogateescape"), entry)
+            if path is None:
+                return None
+            if entry.is_link:
+                found.links[path] = text.decode("utf-8", "surrogateescape")
+    except (ValueError, KeyError):
+        return None
+    return found
+
+
+def _add(found: Listing, parents: list[str], depth: int, name: str, entry: Stat) -> str | None:
+    """Add an entry to its folder, and a folder to ``parents``, which leads to it. Return its path, or None."""
+    path = posixpath.join(parents[depth - 1], name) if depth else "/"
+    if path in found.stats or len(path) > PATH_MAX:
+        return None
+    found.stats[path] = entry
+    if depth:
+        found.folders[parents[depth - 1]].append((name, entry))
+    del parents[depth:]
+    if entry.is_dir:
+        parents.append(path)
+        found.folders[path] = []
+    return path

@@ -1,0 +1,55 @@
+"""A process that reads targets for ``fleet``: ``python -m diskimage_validator.worker``, started by nobody else.
+
+On standard input it gets a pickle of the options for ``inspect``, then a target per line, as JSON. On standard output
+it answers in lines of JSON: ``{"step": text}`` while it reads, then ``{"facts": ...}`` or ``{"error": [class, message,
+hint]}``. What it sends is data alone, because what it reads may be hostile.
+"""
+
+import json
+import os
+import pickle
+import signal
+from contextlib import suppress
+from typing import Any
+
+from diskimage_validator.errors import ValidatorError
+from diskimage_validator.facts import dump
+from diskimage_validator.runner import inspect
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        options = pickle.load(questions)  # noqa: S301 - from the process that started us
+        for line in questions:
+            _answer(answers, json.loads(line), options)
+
+
+def _answer(answers: int, target: str, options: dict[str, Any]) -> None:
+    try:
+        facts = inspect(target, progress=lambda step: _write(answers, {"step": step}), **options)
+        _write(answers, {"facts": dump(facts)})
+    except ValidatorError as error:
+        _write(answers, {"error": [type(error).__name__, error.message, error.hint]})
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # a bug must not end the whole fleet
+        message = f"internal error: {type(error).__name__}: {error}"
+        _write(answers, {"error": ["EngineError", message, "this is a bug: please report it"]})
+
+
+def _write(answers: int, message: dict[str, Any]) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:  # without a buffer, which an interrupted process would try to empty once more at its end
+        data = data[os.write(answers, data) :]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()
