@@ -38,11 +38,12 @@ class Node:
 class FatFilesystem:
     """Reader of the vfat file system of ``size`` bytes; see FileSystem in storage. Raises DeclinedError when in doubt.
 
-    ``label`` and ``uuid`` are libblkid's; ``total``, ``free`` are bytes.
+    ``label`` and ``uuid`` are libblkid's; ``total``, ``free`` and ``sector``, the size of one, are bytes.
     """
 
     def __init__(self, read: Read, size: int) -> None:
         self._volume = open_fat(read, size)
+        self.sector = self._volume.sector
         self._folders: dict[str, dict[str, Node]] = {}
         self.label = ""
         self._root = Node("", "", 0, Stat(stat.S_IFDIR | 0o755, 0, 0, len(self._bytes_of_root()), 0))
