@@ -48,13 +48,12 @@ LAYOUTS = {
         "gpt",
         (Part(270, "vfat", "/boot/efi", "ESP", gpt_type=ESP), Part(64, "ext4", "/", "rootfs")),
         sector=4096,
-        declined="sectors of 4096 bytes",
     ),
     "LVM": Layout(
         f"/dev/mapper/rl--9-root / xfs defaults 0 0\n{BOOT}/dev/mapper/rl--9-swap none swap sw 0 0\n",
         "gpt",
         (Part(40, "ext4", "/boot"), Part(XFS_MIB + 60, "lvm", "/", "rl-9/root")),
-        declined="LVM",
+        declined="xfs",
     ),
     "xfs": Layout(
         f"LABEL=rootfs / xfs defaults 0 0\nPARTLABEL=boot /boot ext4 defaults 0 0\n{EFI}",
