@@ -82,6 +82,14 @@ def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValid
     assert run_validator(node_image.path).report["engine"] == "direct"  # it is what auto takes
 
 
+def test_a_user_who_wants_certainty_has_both(node_image: BuiltImage, run_validator: RunValidator) -> None:
+    verdict = run_validator(node_image.path, "--engine", "both")
+    assert (verdict.status, verdict.report["engine"]) == (0, "guestfs")
+    (agreed,) = (one for one in verdict.report["results"] if one["check"] == "engines-agree")
+    assert (agreed["status"], agreed["subject"]) == ("pass", "guestfs and direct")
+    assert verdict.report["notes"][-1].startswith("guestfs and direct read the same ")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A small system in a folder."""
