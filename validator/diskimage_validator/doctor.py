@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.digest import digest_of
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
@@ -131,10 +132,16 @@ def _kvm() -> Diagnosis:
     if not os.access(KVM, os.R_OK | os.W_OK):
         remedy = "for speed: add this user to the group kvm"
         return Diagnosis("guestfs", "KVM", ok=True, message="no access: the appliance runs under TCG", remedy=remedy)
+    if reason := kvm.remembered():
+        remedy = "nothing, unless KVM works by now: the start below tries it again, and forgets this if it does"
+        message = f"{KVM} opens, but did not work earlier ({reason}): it is left out for a day, or until the next boot"
+        return Diagnosis("guestfs", "KVM", ok=True, message=message, remedy=remedy)
     return Diagnosis("guestfs", "KVM", ok=True, message=f"{KVM} opens; whether it works shows when it is used")
 
 
 def _launch(progress: Callable[[str], None] | None) -> Diagnosis:
+    """Start an appliance, also under a KVM that did not work earlier: that is noted anew if it is still so."""
+    kvm.forget()
     try:
         handle, notes = launch(lambda handle: handle.add_drive_scratch(SCRATCH_SIZE), progress=progress)
     except EngineError as error:
