@@ -9,6 +9,7 @@ import pytest
 
 from diskimage_validator import open_target
 from diskimage_validator.engines.appliance import launch
+from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import TargetError
 from diskimage_validator.facts import Facts, collect
 from tests.functional.layouts import XFS_MIB, Builder, empty_disk, empty_xfs, tar
@@ -165,3 +166,17 @@ def test_the_facts_do_not_depend_on_the_layout(disks: Disks, layout: str, mounte
 def test_two_snapshots_of_which_none_is_the_default_are_refused(disks: Disks) -> None:
     with pytest.raises(TargetError, match="2 file systems in the image with an os-release file"):
         open_target(str(disks.paths["unclear"]), image_format="raw")
+
+
+@pytest.mark.parametrize(("layout", "simple"), [("xfs", True), ("snapper", True), ("lvm", False)])
+def test_a_simple_disk_is_described_as_libguestfs_describes_it(
+    disks: Disks, layout: str, simple: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for _ in range(2 if simple else 1):
+        with open_target(str(disks.paths[layout]), image_format="raw", engine="guestfs") as engine:
+            assert isinstance(engine, GuestfsEngine)
+            found.append((engine.disk(), engine._volumes))
+            assert (engine._layout is not None) == (simple and len(found) == 1)
+        monkeypatch.setattr("diskimage_validator.engines.guestfs.read_layout", lambda *_: None)
+    assert found[0] == found[-1]
