@@ -5,8 +5,9 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
+from diskimage_validator.engines.volumes import Volume, choose_root, find_volume
 from diskimage_validator.errors import EngineError, EntryNotFoundError, TargetError
+from diskimage_validator.fstab import Line, parse_fstab
 from diskimage_validator.image_file import ImageFile
 from diskimage_validator.model import TargetInfo
 
@@ -92,6 +93,6 @@ class DiskEngine(Engine):
 
     def _fstab(self) -> list[Line]:
         try:
-            return list(parse_fstab(self.read("/etc/fstab", limit=FSTAB_LIMIT).decode(errors="replace")))
+            return list(parse_fstab(self.read("/etc/fstab", limit=FSTAB_LIMIT)))
         except EntryNotFoundError:
             return []

@@ -39,13 +39,16 @@ class GuestfsEngine(DiskEngine):
         self._layout: Layout | None = None
         self._overlay = Overlay(image)
         try:
+            sector = self._overlay.sector_size()
             self._handle, notes = launch(
-                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT),
+                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
                 progress=progress,
             )
             self._handle.set_autosync(False)  # nothing was written that anybody will read
             self._files = GuestfsFiles(self._handle)
             self.notes.extend([*image.notes, *notes])
+            if sector != overlay.SECTORS[0]:
+                self.notes.append(f"the disk is laid out for sectors of {sector} bytes, which few machines have")
             if progress:
                 progress("mounting the root file system")
             with engine_errors("looking for the root file system"):
