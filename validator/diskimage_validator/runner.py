@@ -93,16 +93,14 @@ def inspect(
     """
     commands: Collection[str] = ()
     files: Collection[str] = ()
-    registry = ""
     asked = Asked()
     wanted = only
     if policy is not None:
         commands, files = policy.rules.commands.names, policy.rules.files.paths
-        registry = policy.rules.containers.live_registry or ""
         live = policy.rules.live
-        asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked))
+        asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked), live.registry)
         wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
-    look = partial(collect, commands=commands, files=files, registry=registry, asked=asked, progress=progress)
+    look = partial(collect, commands=commands, files=files, asked=asked, progress=progress)
     if engine == BOOT:
         return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:

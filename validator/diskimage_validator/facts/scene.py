@@ -27,8 +27,8 @@ class Reader:
 class Scene:
     """One target while its facts are read.
 
-    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``registry``
-    is the one that a running node has to work with, empty for none; ``asked``: what it is to connect to.
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``asked``:
+    what a running system is to connect to.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
@@ -42,7 +42,6 @@ class Scene:
         *,
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
-        registry: str = "",
         asked: Asked | None = None,
         progress: Progress | None = None,
     ) -> None:
@@ -50,7 +49,6 @@ class Scene:
         self.commands = frozenset(commands)
         self.asked = asked or Asked()
         self.files = frozenset(files)
-        self.registry = registry
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}

@@ -80,6 +80,8 @@ class LiveRules(Model):
     egress: LiveEgressRules = LiveEgressRules()
     clock: LiveClockRules = LiveClockRules()
     modules: LiveModuleRules = LiveModuleRules()
+    registry: AddressField | None = None
+    """An image can be built, pushed there, and found there."""
     min_entropy: Annotated[int, Field(ge=1)] | None = None
     """Bits that the kernel has for random numbers."""
     failed_units: LiveUnitRules | None = None

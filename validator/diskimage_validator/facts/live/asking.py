@@ -16,10 +16,11 @@ _FIRST: Final = 'for tool do command -v "$tool" >/dev/null && echo "$tool" && ex
 
 @dataclass(frozen=True)
 class Asked:
-    """What the policy asks a running system to connect to: with TLS, and at all."""
+    """What the policy asks a running system to connect to: with TLS, at all, and to push an image to."""
 
     tls: tuple[Address, ...] = ()
     egress: tuple[Address, ...] = ()
+    registry: Address | None = None
 
 
 def ask(engine: Engine, command: Sequence[str], *, timeout: float = TIMEOUT, as_root: bool = False) -> str:
