@@ -14,6 +14,7 @@ from diskimage_validator.rules.certificates import CertificateRules
 from diskimage_validator.rules.containers import ContainerRules
 from diskimage_validator.rules.files import FileRules
 from diskimage_validator.rules.hygiene import HygieneRules
+from diskimage_validator.rules.live import LiveRules
 from diskimage_validator.rules.packages import CommandRules, PackageRules
 from diskimage_validator.rules.provenance import ProvenanceRules
 from diskimage_validator.rules.services import BootRules, ServiceRules
@@ -59,6 +60,7 @@ class Rules(Model):
     files: FileRules = FileRules()
     disk: DiskRules = DiskRules()
     provenance: ProvenanceRules = ProvenanceRules()
+    live: LiveRules = LiveRules()
     severity: dict[str, SeverityField] = {}
     waivers: list[WaiverRule] = []
 

@@ -144,6 +144,10 @@ class SshEngine(Engine):
         except UnicodeDecodeError:
             return None
 
+    def expect_walk(self) -> None:
+        """Take the list of all files now: whatever is asked about them then needs no further question."""
+        self._take_tree()
+
     def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
         """Yield (path, lstat) of everything below ``path``: see Engine."""
         self._take_tree()
