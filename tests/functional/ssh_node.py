@@ -113,7 +113,7 @@ def _make_accounts(root: Path) -> None:
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\nzuul:x:1001:\nguest:x:1002:\n")
     (root / "etc/shadow").write_text("".join(f"{name}:*:19000:0:99999:7:::\n" for name in names))
     (root / "etc/shadow").chmod(0o640)
-    (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
+    (root / "etc/sudoers").write_text("Defaults use_pty\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
     (root / "etc/sudoers.d/zuul").write_text("zuul ALL=(ALL) NOPASSWD: ALL\n")
     for path in (root / "etc/sudoers", root / "etc/sudoers.d/zuul"):
         path.chmod(0o440)

@@ -2,6 +2,9 @@
 declines.
 """
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from diskimage_validator import open_target
 from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
 from diskimage_validator.engines.appliance import launch
 from diskimage_validator.engines.base import Engine, Stat
+from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.facts import Facts, collect, dump
 from diskimage_validator.runner import inspect
 from tests.functional.conftest import BuiltImage, RunValidator
@@ -48,8 +52,28 @@ def assert_same(image: Path) -> None:
     assert len(direct[1]) > 20
 
 
-def test_the_real_image_is_the_same_to_the_last_byte(node_image: BuiltImage) -> None:
-    assert_same(node_image.path)
+def checksums(engine: Engine, file: Path) -> dict[str, str]:
+    """Return the sha256 of every file by its path: the appliance adds them up itself, in one call."""
+    assert isinstance(engine, GuestfsEngine)
+    engine._handle.checksums_out("sha256", "/", str(file))
+    lines = file.read_bytes().decode(errors="surrogateescape").splitlines()
+    assert not [line for line in lines if line.startswith("\\")], "sha256sum escapes names with line breaks"
+    return {path.removeprefix("."): digest for digest, _, path in (line.partition("  ") for line in lines)}
+
+
+def test_the_real_image_is_the_same_to_the_last_byte(node_image: BuiltImage, tmp_path: Path) -> None:
+    with open_target(str(node_image.path), engine="direct") as engine:
+        direct = everything(engine)
+    contents = {path: entry.content for path, entry in direct[2].items()}
+    with open_target(str(node_image.path), engine="guestfs") as engine:
+        facts, entries = told(collect(engine)), dict(engine.walk("/"))
+        links = {path: engine.readlink(path) for path, entry in entries.items() if entry.is_link}
+        files = checksums(engine, tmp_path / "sha256")
+    assert direct[0] == facts
+    assert {path for path in direct[1].keys() | entries.keys() if direct[1].get(path) != entries.get(path)} == set()
+    assert files.keys() == {path for path, entry in entries.items() if entry.is_file}
+    assert {path for path, text in (files | links).items() if contents[path] != text} == set()
+    assert len(files) > 10_000
 
 
 def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValidator) -> None:
@@ -59,6 +83,34 @@ def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValid
     assert guestfs.report["engine"] == "guestfs"
     assert direct.report["results"] == guestfs.report["results"]
     assert run_validator(node_image.path).report["engine"] == "direct"  # it is what auto takes
+
+
+BARE = """\
+mount -t tmpfs none /boot && mount -t tmpfs none /lib/modules && mount -t tmpfs none /dev/shm
+echo 0 > /proc/sys/user/max_net_namespaces
+exec "$@"
+"""
+
+
+def test_a_container_without_kernel_modules_and_privileges_will_do(node_image: BuiltImage, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    validate = ["validate", str(node_image.path), "--policy", "container-node", "--ca", str(node_image.authority)]
+    command = [sys.executable, "-m", "diskimage_validator", *validate, "--report", f"json={report}", "--quiet"]
+    bare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", BARE, "sh"]
+    done = subprocess.run([*bare, *command], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(report.read_text())
+    (note,) = told["notes"]
+    assert (told["engine"], told["summary"]["error"]) == ("direct", 0)
+    assert note.startswith("qemu-nbd runs without a network namespace of its own: unshare: ")
+
+
+def test_a_user_who_wants_certainty_has_both(node_image: BuiltImage, run_validator: RunValidator) -> None:
+    verdict = run_validator(node_image.path, "--engine", "both")
+    assert (verdict.status, verdict.report["engine"]) == (0, "guestfs")
+    (agreed,) = (one for one in verdict.report["results"] if one["check"] == "engines-agree")
+    assert (agreed["status"], agreed["subject"]) == ("pass", "guestfs and direct")
+    assert verdict.report["notes"][-1].startswith("guestfs and direct read the same ")
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 import json
 import os
+import struct
 import subprocess
+import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,15 @@ from typing import Any
 from diskimage_validator.engines.direct.blocks import Read
 
 MIB = 1024 * 1024
+ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
+LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
+"""GPT's type of a partition of Linux."""
 
 
 def run(*command: str | Path, text: str | None = None) -> str:
     """Run a tool and return what it printed."""
-    done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True, check=False)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 
@@ -49,6 +56,26 @@ def put(disk: Path, offset: int, data: bytes) -> None:
     with disk.open("r+b") as file:
         file.seek(offset)
         file.write(data)
+
+
+def entry_of(kind: int, start: int, size: int, indicator: int = 0) -> bytes:
+    """Return an entry of an MBR, in sectors."""
+    return struct.pack("<B3xB3xII", indicator, kind, start, size)
+
+
+def big_sectors(disk: Path, size: int) -> Path:
+    """Write a GPT for sectors of 4096 bytes, with a partition of ``size`` bytes at 1 MiB: not every sfdisk can."""
+    last = disk.stat().st_size // 4096 - 1
+    place = struct.pack("<QQQ", 256, 255 + size // 4096, 0)
+    entry = uuid.UUID(LINUX).bytes_le + bytes(range(16)) + place + "root".encode("utf-16-le")
+    table = entry.ljust(128 * 128, b"\0")
+    for here, other, first in ((1, last, 2), (last, 1, last - 4)):
+        numbers = (here, other, 6, last - 5, bytes(16), first, 128, 128, zlib.crc32(table))
+        header = struct.pack("<8s4sIIIQQQQ16sQIII", b"EFI PART", b"\0\0\1\0", 92, 0, 0, *numbers)
+        put(disk, here * 4096, header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:])
+        put(disk, first * 4096, table)
+    put(disk, 446, entry_of(0xEE, 1, last) + bytes(48) + b"\x55\xaa")
+    return disk
 
 
 def fat(path: Path, size: int, files: Mapping[str, bytes], *options: str) -> Path:

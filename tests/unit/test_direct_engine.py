@@ -84,6 +84,16 @@ def test_a_raw_disk(root: Path, tmp_path: Path) -> None:
         assert engine.read("/etc/fstab") == FSTAB.encode()
 
 
+def test_a_disk_with_large_sectors(root: Path, tmp_path: Path) -> None:
+    disk = disks.big_sectors(disks.empty(tmp_path / "disk.raw", 40 * MIB), 32 * MIB)
+    ext4(disk, MIB, 32 * MIB, root, "-b", "4096")
+    with open_target(str(disk), engine="direct") as engine:
+        assert engine.read("/etc/fstab") == FSTAB.encode()
+        assert engine.notes == ["the disk is laid out for sectors of 4096 bytes, which few machines have"]
+    ext4(disk, MIB, 32 * MIB, root, "-b", "1024")
+    assert "made for smaller sectors than the partition table" in declined(disk)
+
+
 def test_the_disk_is_described(root: Path, tmp_path: Path) -> None:
     with open_target(str(gpt(root, tmp_path / "disk.raw"))) as engine:
         disk = engine.disk()
@@ -196,12 +206,7 @@ def test_a_missing_program_is_declined(root: Path, tmp_path: Path, monkeypatch: 
 
 @pytest.fixture
 def damaged(root: Path, tmp_path: Path) -> Path:
-    """A disk on which everything is found, but a folder of which is damaged."""
-    disk = mbr(root, tmp_path / "disk.raw")
-    block = int(disks.run("debugfs", "-R", "blocks /etc/ssl/certs", f"{disk}?offset={MIB}").split()[0])
-    size = 1024
-    disks.put(disk, MIB + block * size, b"\xff" * 64)
-    return disk
+    return disk_layouts.damaged(root, tmp_path / "disk.raw")
 
 
 def test_a_late_decline_escapes_the_facts_and_stays(damaged: Path) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import tempfile
+import uuid
 import zlib
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from diskimage_validator.engines.direct.blocks import window
 from diskimage_validator.engines.direct.partitions import Table, read_table
 from diskimage_validator.errors import DeclinedError
 from tests.support import disks
-from tests.support.disks import MIB
+from tests.support.disks import LINUX, MIB, entry_of
 
 GPT = 'label: gpt\nsize=8MiB, type=U, name=ESP\nsize=8MiB, name="boot loader"\n,\n'
 MBR = "label: dos\nsize=8MiB, type=83, bootable\nsize=8MiB, type=82\n,\n"
@@ -147,10 +148,20 @@ def test_a_hybrid_mbr_is_declined(gpt: Path) -> None:
     assert "an MBR and a GPT" in declined(gpt)
 
 
-def test_a_gpt_for_big_sectors_is_declined(tmp_path: Path) -> None:
-    disk = disks.empty(tmp_path / "disk", 16 * MIB)
-    disks.put(disk, 4096, b"EFI PART")
-    assert "sectors of 4096 bytes" in declined(disk)
+def test_a_gpt_for_big_sectors(tmp_path: Path) -> None:
+    disk = disks.big_sectors(disks.empty(tmp_path / "disk", 16 * MIB), MIB)
+    table = table_of(disk)
+    assert (table.kind, table.sector) == ("gpt", 4096)
+    (slot,) = table.slots
+    assert (slot.partition.start, slot.partition.size, slot.partition.type) == (MIB, MIB, LINUX)
+    assert (slot.name, slot.uuid) == ("root", str(uuid.UUID(bytes_le=bytes(range(16)))))
+    disks.put(disk, 16 * MIB - 4096 + 60, b"x")
+    assert "checksum of the header" in declined(disk)
+
+
+def test_a_gpt_for_sectors_of_either_size_is_declined(gpt: Path) -> None:
+    disks.put(gpt, 4096, b"EFI PART")
+    assert "sectors of 512 bytes and one for 4096" in declined(gpt)
 
 
 def rewritten(disk: Path, change: dict[int, bytes]) -> None:
@@ -187,24 +198,20 @@ def logical(tmp_path: Path) -> Path:
     return disks.partitioned(tmp_path / "disk", LOGICAL)
 
 
-def entry(kind: int, start: int, size: int, indicator: int = 0) -> bytes:
-    return struct.pack("<B3xB3xII", indicator, kind, start, size)
-
-
 def extended_at(disk: Path) -> int:
     return next(slot.partition.start for slot in table_of(disk).slots if slot.container)
 
 
 @pytest.mark.parametrize("following", [0, 1 << 31, 0xFFFFFFFF])
 def test_logical_partitions_that_lead_nowhere_are_declined(logical: Path, following: int) -> None:
-    disks.put(logical, extended_at(logical) + 446 + 16, entry(5, following, 2048))
+    disks.put(logical, extended_at(logical) + 446 + 16, entry_of(5, following, 2048))
     assert "does not lead forwards" in declined(logical)
 
 
 def test_logical_partitions_in_a_circle_are_declined(logical: Path) -> None:
     start = extended_at(logical)
     second = struct.unpack_from("<I", logical.read_bytes(), start + 446 + 16 + 8)[0]
-    disks.put(logical, start + second * 512 + 446 + 16, entry(5, 0, 2048))
+    disks.put(logical, start + second * 512 + 446 + 16, entry_of(5, 0, 2048))
     assert "does not lead forwards" in declined(logical)
 
 
@@ -212,7 +219,7 @@ def test_a_chain_of_logical_partitions_without_end_is_declined(tmp_path: Path) -
     disk = disks.partitioned(tmp_path / "disk", "label: dos\ntype=5\n")
     start = extended_at_first(disk)
     for number in range(100):
-        sector = entry(0x83, 1, 1) + entry(5, (number + 1) * 8, 8)
+        sector = entry_of(0x83, 1, 1) + entry_of(5, (number + 1) * 8, 8)
         disks.put(disk, start + number * 8 * 512 + 446, sector.ljust(64, b"\0") + b"\x55\xaa")
     assert "more than 60 logical partitions" in declined(disk)
 
@@ -224,14 +231,14 @@ def extended_at_first(disk: Path) -> int:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        (entry(0x83, 1, 1, indicator=7), "unusual"),
-        (entry(0x00, 4096, 100), "unusual"),
-        (entry(0xA5, 4096, 100), "unusual"),
-        (entry(0xEE, 4096, 100), "unusual"),
-        (entry(0x83, 4096, 0), "unusual"),
-        (entry(0x83, 4096, 0xFFFFFFFF), "overlaps another partition, or is not on the disk"),
-        (entry(0x83, 20000, 10), "overlaps"),
-        (entry(0x05, 120000, 1000), "two extended partitions"),
+        (entry_of(0x83, 1, 1, indicator=7), "unusual"),
+        (entry_of(0x00, 4096, 100), "unusual"),
+        (entry_of(0xA5, 4096, 100), "unusual"),
+        (entry_of(0xEE, 4096, 100), "unusual"),
+        (entry_of(0x83, 4096, 0), "unusual"),
+        (entry_of(0x83, 4096, 0xFFFFFFFF), "overlaps another partition, or is not on the disk"),
+        (entry_of(0x83, 20000, 10), "overlaps"),
+        (entry_of(0x05, 120000, 1000), "two extended partitions"),
     ],
 )
 def test_an_unusual_entry_of_an_mbr_is_declined(logical: Path, changed: bytes, said: str) -> None:

@@ -173,3 +173,34 @@ def test_walking_comes_to_an_end_in_folders_that_are_nested_without_end(root: Pa
 
     with Endless(root) as engine, pytest.raises(TargetError, match="nested too deeply"):
         list(engine.walk("/"))
+
+
+def test_only_the_running_system_runs_commands(root: Path) -> None:
+    with open_target("/") as engine:
+        assert engine.live
+        assert engine.run(["sh", "-c", "echo $LC_ALL; exit 3"], timeout=10).status == 3
+    with DirectoryEngine(root) as engine:
+        assert not engine.live
+        with pytest.raises(NotImplementedError):
+            engine.run(["true"], timeout=10)
+
+
+RUN_AS_NOBODY = """\
+import os
+from pathlib import Path
+from diskimage_validator.engines.directory import DirectoryEngine
+from diskimage_validator.errors import PermissionDeniedError
+os.setgid(65534)
+os.setuid(65534)
+with DirectoryEngine(Path("/"), live=True) as engine:
+    print(engine.run(["id", "-u"], timeout=10).stdout)
+    try:
+        engine.run(["id", "-u"], timeout=10, as_root=True)
+    except PermissionDeniedError as error:
+        print(error.message)
+"""
+
+
+def test_root_s_commands_are_denied_to_others() -> None:
+    done = subprocess.run([sys.executable, "-c", RUN_AS_NOBODY], capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n\n") == ["65534", "id: permission denied\n"], done.stderr

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.boot import Boot, read_boot
-from diskimage_validator.facts.fstab import Mount, parse_fstab
+from diskimage_validator.facts.fstab import Mount, read_fstab
 from diskimage_validator.facts.loader_text import Variables, parse_bls, parse_environment, parse_extlinux, parse_grub
+from diskimage_validator.fstab import parse_fstab
 from tests.support import node
 from tests.support.memory_engine import Entry, Link, MemoryEngine
 
@@ -123,10 +124,11 @@ def test_links_in_a_circle_are_not_there(tree: dict[str, Entry]) -> None:
 
 def test_fstab() -> None:
     text = b"# c\n\nLABEL=my\\040root / ext4 rw,password=x 0 1\n//u:p@host/share /mnt cifs\nshort line\n"
-    assert list(parse_fstab(text)) == [
-        Mount("LABEL=my root", "/", "ext4", ("rw", "password"), 3),
-        Mount("//host/share", "/mnt", "cifs", (), 4),
-    ]
+    with MemoryEngine({"/etc/fstab": text}) as engine:
+        assert read_fstab(engine) == (
+            Mount("LABEL=my root", "/", "ext4", ("rw", "password"), 3),
+            Mount("//host/share", "/mnt", "cifs", (), 4),
+        )
 
 
 def test_too_much_is_refused() -> None:
@@ -136,8 +138,8 @@ def test_too_much_is_refused() -> None:
         parse_grub(b"set a=xx\n" + b"set a=$a$a\n" * 40, "p", {})
     with pytest.raises(FactError, match="deep"):
         parse_grub(b"if a; then {\n" * 2_000, "p", {})
-    with pytest.raises(FactError, match="more than"):
-        list(parse_fstab(b"a b c\n" * 20_000))
+    with MemoryEngine({"/etc/fstab": "a b c\n" * 20_000}) as engine, pytest.raises(FactError, match="more than"):
+        read_fstab(engine)
 
 
 TEXT = st.lists(

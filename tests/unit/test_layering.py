@@ -15,6 +15,8 @@ PURE = {
     "printable",
     "sizes",
     "frozen",
+    "consumers",
+    "fstab",
     "globs",
     "relations",
     "certificates",

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from diskimage_validator.engines.volumes import Line, Volume, choose_root, find_volume, parse_fstab
+from diskimage_validator.engines.volumes import Volume, choose_root, find_volume
+from diskimage_validator.fstab import Line, parse_fstab
 
 ROOT = Volume("/dev/sda2", "/dev/sda2", "xfs", "root", "0b1c-UUID", "p.rocky", "AB-CD")
 BOOT = Volume("/dev/sda1", "/dev/sda1", "vfat", "EFI", "1616-47EE", "EFI System", "EF-00")
@@ -15,7 +16,7 @@ def subvolume(path: str, number: int, *, default: bool = False) -> Volume:
 
 
 def line(text: str) -> Line:
-    (found,) = parse_fstab(text)
+    (found,) = parse_fstab(text.encode())
     return found
 
 
@@ -53,7 +54,7 @@ def test_a_source_is_found_by_all_its_names(source: str, volume: Volume | None) 
 def test_a_volume_without_names_is_not_what_an_empty_name_means() -> None:
     bare = Volume("/dev/sda9", "/dev/sda9", "ext4")
     for source in ("LABEL=", "UUID=", "PARTUUID=", "/dev/disk/by-label/", "/dev/mapper/"):
-        assert find_volume(Line(source, "/", {}), [bare]) is None
+        assert find_volume(Line(source, "/", "auto", {}, 1), [bare]) is None
 
 
 TOP = subvolume("", 5, default=True)
@@ -79,7 +80,8 @@ def test_the_options_choose_the_subvolume(options: str, volume: Volume | None) -
 
 
 def fstab(options: str) -> list[Line]:
-    return list(parse_fstab(f"# root\n\nUUID=b7-b7 / btrfs {options} 0 0\nLABEL=EFI /boot/efi vfat umask=77 0 2\n"))
+    text = f"# root\n\nUUID=b7-b7 / btrfs {options} 0 0\nLABEL=EFI /boot/efi vfat umask=77 0 2\n"
+    return list(parse_fstab(text.encode()))
 
 
 def test_the_only_root_is_the_root_whatever_it_says() -> None:
@@ -89,7 +91,7 @@ def test_the_only_root_is_the_root_whatever_it_says() -> None:
 
 def test_no_root_and_two_on_different_devices_are_no_answer() -> None:
     assert choose_root({}) is None
-    assert choose_root({ROOT: list(parse_fstab("LABEL=root / xfs")), HOME: []}) is None
+    assert choose_root({ROOT: list(parse_fstab(b"LABEL=root / xfs")), HOME: []}) is None
     assert choose_root({ROOT: [], subvolume("", 5, default=True): []}) is None
 
 
@@ -107,3 +109,17 @@ def test_without_a_name_the_default_subvolume_is_the_root(lines: list[Line]) -> 
 def test_two_that_both_could_be_it_are_no_answer() -> None:
     assert choose_root({TOP: fstab("defaults"), AT: fstab("subvol=@")}) is None
     assert choose_root({AT: fstab("subvol=@x"), SNAPSHOT: fstab("subvol=@x")}) is None
+
+
+def test_fields_of_fstab_are_bytes_between_blanks_and_tabs() -> None:
+    lines = [
+        "\tLABEL=a\\040b\t/mnt/caf\\303\\251  ext4",
+        " UUID=c /\u00a0x xfs noatime,subvol=@=x 0 0",
+        "# no / ext4",
+        "/dev/sdb1 /y",
+    ]
+    first, second = parse_fstab("\n".join(lines).encode())
+    assert (first.source, first.mountpoint, first.number) == ("LABEL=a b", "/mnt/caf\u00e9", 1)
+    assert second == Line("UUID=c", "/\u00a0x", "xfs", {"noatime": "", "subvol": "@=x"}, 2)
+    (odd,) = parse_fstab(b"/dev/sdc /\xff ext4")
+    assert odd.mountpoint == "/\udcff"  # as an engine's paths

@@ -5,14 +5,13 @@ import ipaddress
 import re
 from typing import Final
 
+from diskimage_validator.consumers import SYSTEM
 from diskimage_validator.errors import UsageError
 from diskimage_validator.frozen import dataclass
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
-SYSTEM: Final = "system"
-"""The consumer that everybody is who reads the system's generated bundle."""
 
 
 @dataclass(frozen=True)

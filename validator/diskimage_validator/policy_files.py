@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.certificates import der_blocks, holds_private_key, is_der, parse_certificates
-from diskimage_validator.endpoints import SYSTEM, Address, Endpoint
+from diskimage_validator.consumers import SYSTEM
+from diskimage_validator.endpoints import Address, Endpoint
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_model import TrustedCa
 

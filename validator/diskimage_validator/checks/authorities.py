@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from diskimage_validator.certificates import Certificate
-from diskimage_validator.facts.ca_stores import PER_HOST, CaStores
+from diskimage_validator.consumers import PER_HOST
+from diskimage_validator.facts.ca_stores import CaStores
 from diskimage_validator.facts.trust_store import TrustStore
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import Policy

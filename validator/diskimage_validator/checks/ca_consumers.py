@@ -31,8 +31,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from diskimage_validator.checks.base import Question
+from diskimage_validator.consumers import PER_HOST, SYSTEM
 from diskimage_validator.facts import known
-from diskimage_validator.facts.ca_stores import PER_HOST, SYSTEM, CaStore, CaStores
+from diskimage_validator.facts.ca_stores import CaStore, CaStores
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.policy_model import Policy, TrustedCa
 

@@ -37,9 +37,10 @@ from typing import Final
 from cryptography import x509
 
 from diskimage_validator.checks.base import Question
-from diskimage_validator.endpoints import SYSTEM, Endpoint
+from diskimage_validator.consumers import PER_HOST, SYSTEM
+from diskimage_validator.endpoints import Endpoint
 from diskimage_validator.facts import known
-from diskimage_validator.facts.ca_stores import PER_HOST, CaStore, CaStores
+from diskimage_validator.facts.ca_stores import CaStore, CaStores
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.path_faults import Client

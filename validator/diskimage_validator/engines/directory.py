@@ -167,4 +167,4 @@ def _hint(error: OSError) -> str:
 
 
 def _stat(found: os.stat_result) -> Stat:
-    return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, int(found.st_mtime))
+    return Stat(found.st_mode, found.st_uid, found.st_gid, found.st_size, found.st_mtime_ns // 10**9)

@@ -8,12 +8,17 @@ our own, added under its explicit format, nothing is probed and the image is sti
 
 import tempfile
 from pathlib import Path
+from typing import Final
 
 from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import QEMU_LIMITS, QEMU_TIMEOUT, ImageFile
 from diskimage_validator.process import run
 
 FORMAT = "qcow2"
+GPT: Final = b"EFI PART"
+"""What the header of a GPT begins with, in the second sector of the disk: UEFI specification, chapter 5.3."""
+SECTORS: Final = (512, 4096)
+"""Bytes of a sector, the usual size first."""
 
 
 class Overlay:
@@ -34,6 +39,21 @@ class Overlay:
         if done.status != 0:
             self.close()
             raise EngineError(f"qemu-img create: {done.stderr.strip()}")
+
+    def sector_size(self) -> int:
+        """Return the size of sectors that the disk's GPT is made for, in bytes; 512 where there is none.
+
+        Nothing in a qcow2 or raw file says it, and a kernel with sectors of another size sees no partitions.
+        """
+        head = self.path.with_name("head")
+        # Nothing is probed: the overlay's format is stated, and in the overlay that of the image is.
+        command = ["qemu-img", "dd", "-f", FORMAT, "-O", "raw", "bs=512", "count=9", f"if={self.path}", f"of={head}"]
+        done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
+        if done.status != 0:
+            raise EngineError(f"qemu-img dd: {done.stderr.strip()}")
+        content = head.read_bytes()
+        head.unlink()
+        return next((size for size in SECTORS if content[size : size + len(GPT)] == GPT), SECTORS[0])
 
     def close(self) -> None:
         """Remove the overlay. Calling it twice is harmless."""

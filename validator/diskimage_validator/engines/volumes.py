@@ -6,11 +6,12 @@ kernel mounts one root only: the subvolume that the root's own fstab names, or e
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_OCTAL: Final = re.compile(r"\\([0-7]{3})")
+from diskimage_validator.fstab import Line
+
 _FIRST_DISK: Final = re.compile(r"/dev/(?:(?:[shv]d|xvd)a|(?:nvme0n1|mmcblk0)p)([0-9]+)")
 _BY: Final = re.compile(r"/dev/disk/by-(?P<kind>label|uuid|partlabel|partuuid)/(?P<value>.+)")
 _HEX: Final = re.compile(r"\\x([0-9a-fA-F]{2})")
@@ -35,24 +36,6 @@ class Volume:
     subvolume: str | None = None
     number: int | None = None
     is_default: bool = True
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of fstab(5): what is mounted where, and the options with their values."""
-
-    source: str
-    mountpoint: str
-    options: Mapping[str, str]
-
-
-def parse_fstab(text: str) -> Iterator[Line]:
-    """Yield the lines of an fstab that say at least what and where."""
-    for line in text.split("\n"):
-        fields = [_OCTAL.sub(lambda match: chr(int(match[1], 8)), word) for word in line.split()]
-        if len(fields) >= 2 and not fields[0].startswith("#"):
-            options = (option.partition("=") for option in (fields[3].split(",") if len(fields) > 3 else ()))
-            yield Line(fields[0], fields[1], {name: value for name, _, value in options})
 
 
 def find_volume(line: Line, volumes: Iterable[Volume]) -> Volume | None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
+from diskimage_validator.consumers import SYSTEM
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.facts.ca_content import parse_pem
 from diskimage_validator.facts.ca_hash_directory import has_hash_links, read_hash_directory
 from diskimage_validator.facts.ca_shelf import Parser, Shelf
-from diskimage_validator.facts.ca_stores import SYSTEM, CaStore
+from diskimage_validator.facts.ca_stores import CaStore
 from diskimage_validator.facts.edk2_store import parse_edk2
 from diskimage_validator.facts.java_keystore import parse_keystore
 from diskimage_validator.facts.scene import Scene

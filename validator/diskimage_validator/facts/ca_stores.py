@@ -6,35 +6,9 @@ keystores, Python packages and JDKs bring bundles of their own, registries have 
 Certificates are kept once, in a pool; a store names them by fingerprint, in its own order, repetitions included.
 """
 
-from typing import Final
-
 from diskimage_validator.certificates import Certificate, Unparsed
+from diskimage_validator.consumers import SYSTEM
 from diskimage_validator.frozen import dataclass
-
-SYSTEM: Final = "system"
-PER_HOST: Final = ("docker", "containers", "buildkit")
-CONSUMERS: Final = (
-    SYSTEM,
-    "openssl",
-    "openssl-trusted",
-    "email",
-    "code-signing",
-    "edk2",
-    "java",
-    "certifi",
-    "pip",
-    "botocore",
-    "httplib2",
-    "nss",
-    *PER_HOST,
-)
-"""Who reads a store.
-
-``system``: the generated PEM bundle; ``openssl``: a folder with hash links; ``openssl-trusted``, ``email``,
-``code-signing`` and ``edk2``: what p11-kit extracts besides; ``java``: keystores ``cacerts``; ``certifi``, ``pip``
-(its vendored certifi), ``botocore``, ``httplib2``: bundles inside Python packages; ``nss``: cert9.db; the last three:
-CAs for one registry.
-"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +23,7 @@ class HashLink:
 class CaStore:
     """One store.
 
-    ``consumer``: of CONSUMERS; ``path``: as the consumer names it; ``kind``: ``pem``, ``trusted-pem``,
+    ``consumer``: see ``consumers``; ``path``: as the consumer names it; ``kind``: ``pem``, ``trusted-pem``,
     ``hash-directory``, ``jks``, ``pkcs12``, ``edk2``, ``nss``; ``real``: where the path leads after links, or the
     other store that the consumer was patched to read instead; ``also``: real path of a store that it reads in
     addition; ``host``: registry with port of a store for one host.

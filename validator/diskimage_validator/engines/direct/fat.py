@@ -38,11 +38,12 @@ class Node:
 class FatFilesystem:
     """Reader of the vfat file system of ``size`` bytes; see FileSystem in storage. Raises DeclinedError when in doubt.
 
-    ``label`` and ``uuid`` are libblkid's; ``total``, ``free`` are bytes.
+    ``label`` and ``uuid`` are libblkid's; ``total``, ``free`` and ``sector``, the size of one, are bytes.
     """
 
     def __init__(self, read: Read, size: int) -> None:
         self._volume = open_fat(read, size)
+        self.sector = self._volume.sector
         self._folders: dict[str, dict[str, Node]] = {}
         self.label = ""
         self._root = Node("", "", 0, Stat(stat.S_IFDIR | 0o755, 0, 0, len(self._bytes_of_root()), 0))
@@ -92,13 +93,16 @@ class FatFilesystem:
         return [(one.name, one.stat) for one in dict.fromkeys(self._entries_of(path, node).values())]
 
     def _find(self, path: str) -> Node | None:
-        node, here = self._root, "/"
+        node, here, above = self._root, "/", set[int]()
         for part in path.strip("/").split("/") if path != "/" else ():
             if not node.stat.is_dir:
                 return None
             found = self._entries_of(here, node).get(part.rstrip(".").lower())
             if found is None:
                 return None
+            if found.stat.is_dir and found.cluster in above:
+                raise DeclinedError("FAT: a folder is inside itself")
+            above.add(found.cluster)
             node, here = found, f"{here}{part}/"
         return node
 

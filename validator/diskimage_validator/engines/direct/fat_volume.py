@@ -33,6 +33,7 @@ class FatVolume:
 
     read: Read
     bits: int
+    sector: int
     cluster_size: int
     clusters: int
     data_start: int
@@ -96,6 +97,7 @@ def open_fat(read: Read, size: int) -> FatVolume:
     return FatVolume(
         read=read,
         bits=bits,
+        sector=sector,
         cluster_size=per_cluster * sector,
         clusters=clusters,
         data_start=data_start,

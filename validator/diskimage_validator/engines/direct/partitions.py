@@ -1,7 +1,8 @@
 """Which partitions a disk has: MBR with logical partitions, GPT, or none at all.
 
 The kernel and parted each have a way of their own with a damaged or unusual table. What is read here is what both, and
-so libguestfs, see alike; anything else is declined. Tables count in sectors of 512 bytes, as images have them.
+so libguestfs, see alike; anything else is declined. Tables count in sectors of 512 bytes; a GPT may also be made for a
+disk with sectors of 4096 bytes, which nothing but the place of its header says.
 """
 
 from dataclasses import dataclass
@@ -20,10 +21,14 @@ BOOT_AREA: Final = 1024
 
 @dataclass(frozen=True)
 class Table:
-    """``kind`` is ``mbr``, ``gpt`` or ``none``; ``slots`` are in the order of their places on the disk."""
+    """``kind`` is ``mbr``, ``gpt`` or ``none``; ``slots`` are in the order of their places on the disk.
+
+    ``sector`` is the size of the sectors that the table is made for, in bytes.
+    """
 
     kind: str
     slots: tuple[Slot, ...] = ()
+    sector: int = SECTOR
 
 
 def read_table(read: Read, size: int) -> Table:
@@ -31,15 +36,17 @@ def read_table(read: Read, size: int) -> Table:
     if size < 2 * SECTOR:
         raise DeclinedError(f"a disk of {size} bytes")
     head = read(0, min(size, BIG_SECTOR + SECTOR))
-    if head[BIG_SECTOR : BIG_SECTOR + 8] == GPT_SIGNATURE:
-        raise DeclinedError("the partition table (GPT) is made for sectors of 4096 bytes")
+    places = [sector for sector in (SECTOR, BIG_SECTOR) if head[sector : sector + 8] == GPT_SIGNATURE]
+    if len(places) > 1:
+        raise DeclinedError("the disk has a GPT for sectors of 512 bytes and one for 4096")
     if head[510:512] != BOOT_SIGNATURE:
-        if head[SECTOR : SECTOR + 8] == GPT_SIGNATURE:
+        if places:
             raise DeclinedError("a GPT without its protective MBR")
         return _no_table(head)
     if is_protective(head[:SECTOR]):
-        return Table("gpt", _checked(read_gpt(read, size), size))
-    if head[SECTOR : SECTOR + 8] == GPT_SIGNATURE:
+        sector = places[0] if places else SECTOR
+        return Table("gpt", _checked(read_gpt(read, size, sector), size), sector)
+    if places:
         raise DeclinedError("the disk has an MBR and a GPT")
     slots = _checked(read_mbr(read), size)
     return Table("mbr", slots) if slots else _no_table(head)

@@ -11,7 +11,7 @@ from diskimage_validator.engines.direct.fat import FatFilesystem
 from diskimage_validator.engines.direct.identify import LVM, SWAP, UNKNOWN, VFAT, ext_type, identify
 from diskimage_validator.engines.direct.lvm import read_lvm
 from diskimage_validator.engines.direct.partitions import Table, read_table
-from diskimage_validator.engines.direct.slot import DEVICE, Slot
+from diskimage_validator.engines.direct.slot import DEVICE, SECTOR, Slot
 from diskimage_validator.engines.volumes import Volume
 from diskimage_validator.errors import DeclinedError
 
@@ -43,11 +43,15 @@ class FileSystem(Protocol):
 
 @dataclass(frozen=True)
 class Opened:
-    """A file system that can be mounted: its reader, and its facts as they are when it is."""
+    """A file system that can be mounted: its reader, and its facts as they are when it is.
+
+    ``unit`` is what it is read and written in at least, in bytes.
+    """
 
     volume: Volume
     reader: FileSystem
     facts: Filesystem
+    unit: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,8 @@ def read_storage(read: Read, size: int) -> Storage:
         piece = pending.pop(0)
         kind = identify(piece.read, piece.size, piece.device)
         if kind == LVM:
-            if grouped:
-                raise DeclinedError(f"{piece.device} is a second physical volume of LVM")
+            if grouped or table.sector != SECTOR:
+                raise DeclinedError(f"{piece.device} is a second physical volume of LVM, or one with large sectors")
             grouped = True
             pending += [Piece(one.device, one.reader(piece.read), one.size) for one in read_lvm(piece.read, piece.size)]
             continue
@@ -89,6 +93,8 @@ def read_storage(read: Read, size: int) -> Storage:
             types[piece.device] = kind
             continue
         found = _open(piece, kind)
+        if found.unit < table.sector:  # a kernel would not mount it on such a disk
+            raise DeclinedError(f"{piece.device} is made for smaller sectors than the partition table")
         types[piece.device] = found.volume.type
         opened[piece.device] = found
         if len(types) > MAX_VOLUMES:
@@ -122,7 +128,7 @@ def _open_fat(piece: Piece) -> Opened:
         inodes=0,
         free_inodes=0,
     )
-    return Opened(_volume(piece, facts), reader, facts)
+    return Opened(_volume(piece, facts), reader, facts, reader.sector)
 
 
 def _open_ext(piece: Piece) -> Opened:
@@ -143,7 +149,7 @@ def _open_ext(piece: Piece) -> Opened:
         block_size=info.block_size,
         features=info.features,
     )
-    return Opened(_volume(piece, facts), reader, facts)
+    return Opened(_volume(piece, facts), reader, facts, info.block_size)
 
 
 def _volume(piece: Piece, facts: Filesystem) -> Volume:
