@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.boot import machine as machine_module
 from diskimage_validator.engines.boot import qemu
 from diskimage_validator.engines.boot.machine import Machine, MachineDiedError, accelerators
@@ -121,3 +122,11 @@ def test_a_silent_machine_under_kvm_is_taken_for_dead(drives: qemu.Drives, monke
 
 def test_tcg_is_always_the_last_resort() -> None:
     assert accelerators()[-1] == "tcg"
+
+
+def test_kvm_that_did_not_work_is_left_out_for_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(machine_module, "KVM", Path("/dev/null"))
+    assert accelerators() == ("kvm", "tcg")
+    kvm.remember("QEMU ended")
+    assert accelerators() == ("tcg",)
