@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.digest import digest_of
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.boot import config_drive
@@ -144,10 +145,17 @@ def _kvm(engine: str) -> Diagnosis:
     if not os.access(KVM, os.R_OK | os.W_OK):
         remedy = "for speed: add this user to the group kvm"
         return Diagnosis(engine, "KVM", ok=True, message="no access: the machine runs under TCG", remedy=remedy)
+    reason = kvm.remembered()
+    if engine == "guestfs" and reason is not None:
+        remedy = "nothing, unless KVM works by now: the start below tries it again, and forgets this if it does"
+        message = f"{KVM} opens, but did not work earlier ({reason}): it is left out for a day, or until the next boot"
+        return Diagnosis(engine, "KVM", ok=True, message=message, remedy=remedy)
     return Diagnosis(engine, "KVM", ok=True, message=f"{KVM} opens; whether it works shows when it is used")
 
 
 def _launch(progress: Callable[[str], None] | None) -> Diagnosis:
+    """Start an appliance, also under a KVM that did not work earlier: that is noted anew if it is still so."""
+    kvm.forget()
     try:
         handle, notes = launch(lambda handle: handle.add_drive_scratch(SCRATCH_SIZE), progress=progress)
     except EngineError as error:

@@ -18,9 +18,12 @@ from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volume
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
 from diskimage_validator.engines.volumes import Volume
+from diskimage_validator.errors import EngineDiedError, EngineError
 from diskimage_validator.image_file import ImageFile
 
 DEVICE: Final = "/dev/sda"
+DIED: Final = "the libguestfs appliance died while the image was read"
+DIED_HINT: Final = "LIBGUESTFS_DEBUG=1 shows what the appliance said; its memory may not do for this image"
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
 
 
@@ -41,6 +44,7 @@ class GuestfsEngine(DiskEngine):
                 lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
                 progress=progress,
             )
+            self._handle.set_autosync(False)  # nothing was written that anybody will read
             self._files = GuestfsFiles(self._handle)
             self.notes.extend([*image.notes, *notes])
             if sector != overlay.SECTORS[0]:
@@ -54,8 +58,11 @@ class GuestfsEngine(DiskEngine):
                 self._types |= {volume.mountable: volume.type for volume in self._volumes}
                 self._mount_root()
                 self._mount_fstab()
-        except BaseException:
+        except BaseException as error:
+            died = isinstance(error, EngineError) and self._handle is not None and not self._handle.is_ready()
             self.close()
+            if died:
+                raise EngineDiedError(DIED, DIED_HINT) from error
             raise
 
     def _find_volumes(self) -> dict[str, str]:
@@ -67,6 +74,11 @@ class GuestfsEngine(DiskEngine):
         types: dict[str, str] = self._handle.list_filesystems()
         self._volumes = list_volumes(self._handle, types)
         return types
+
+    def confirm(self) -> None:
+        """Raise EngineDiedError if the appliance is gone: then what was not read is not what cannot be read."""
+        if not self._handle.is_ready():
+            raise EngineDiedError(DIED, DIED_HINT)
 
     def close(self) -> None:
         """End the appliance and remove the overlay."""

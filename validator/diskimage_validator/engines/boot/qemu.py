@@ -88,7 +88,7 @@ def command(
     # graphics=off: SeaBIOS talks on the serial console, so even a machine that boots nothing says something.
     line += ["-machine", "q35,graphics=off", "-accel", accelerator + (",thread=multi" if accelerator == "tcg" else "")]
     line += ["-cpu", "host" if accelerator == "kvm" else "max", "-smp", str(options.processors)]
-    line += ["-m", f"{options.memory >> 20}M", "-no-reboot"]
+    line += ["-m", f"{options.memory >> 20}M"]
     line += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     line += ["-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"]
     line += ["-device", "virtio-rng-pci"]
