@@ -113,13 +113,13 @@ class _Reader:
         worker = self._start(target)
         worker.write(json.dumps(target).encode() + b"\n")
         while line := worker.readline(MAX_ANSWER):
-            answer = json.loads(line)
-            if "facts" in answer:
-                return replay(json.dumps(answer["facts"]))
-            if "error" in answer:
-                raise _error(*answer["error"])
+            kind, _, answer = line.partition(b" ")
+            if kind == b"facts":
+                return replay(answer)
+            if kind == b"error":
+                raise _error(*json.loads(answer))
             if progress:
-                progress(answer["step"])
+                progress(json.loads(answer))
         self._worker = None
         hint = "if it was killed for want of memory, lower --jobs"
         raise EngineError(f"{target}: the process that read it ended: {worker.ending()}", hint)
