@@ -1,8 +1,8 @@
 """A process that reads targets for ``fleet``: ``python -m diskimage_validator.worker``, started by nobody else.
 
 On standard input it gets a pickle of the options for ``inspect``, then a target per line, as JSON. On standard output
-it answers in lines: ``step``, ``facts`` or ``error``, a blank, and JSON: some words while it reads, then what ``dump``
-makes of facts, or class, message and hint. What it sends is data alone, because what it reads may be hostile.
+it answers in lines: ``step``, ``facts`` or ``error``, a blank, and JSON: a list of words while it reads, then what
+``dump`` makes of facts, or class, message and hint. What it sends is data alone, because what it reads may be hostile.
 """
 
 import json
@@ -30,7 +30,7 @@ def main() -> None:
 
 def _answer(answers: int, target: str, options: dict[str, Any]) -> None:
     try:
-        facts = inspect(target, progress=lambda step: _write(answers, "step", step), **options)
+        facts = inspect(target, progress=lambda step: _write(answers, "step", [step]), **options)
         _write(answers, "facts", dump(facts))
     except ValidatorError as error:
         _write(answers, "error", [type(error).__name__, error.message, error.hint])
