@@ -61,7 +61,8 @@ def _image(target: Path, tree: Path) -> Path:
     used = sum(os.lstat(path).st_size + 4096 for path in tree.rglob("*") if not path.is_symlink())
     raw = target.with_suffix(".raw")
     command = ["mke2fs", "-q", "-t", "ext4", "-d", str(tree), "-E", "root_owner=0:0,lazy_itable_init=1", str(raw)]
-    subprocess.run([*command, f"{int(used * ROOM) // 1024 + 65536}k"], check=True)
+    size = f"{int(used * ROOM) // 1024 + 65536}k"
+    subprocess.run([*command, size], check=True, stdout=subprocess.DEVNULL)
     convert = ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd"]
     subprocess.run([*convert, str(raw), str(target)], check=True)
     raw.unlink()

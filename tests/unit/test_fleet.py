@@ -13,7 +13,7 @@ import pytest
 import diskimage_validator
 from diskimage_validator import fleet
 from diskimage_validator.cli import run
-from diskimage_validator.errors import EngineError, UsageError
+from diskimage_validator.errors import EngineError, UsageError, ValidatorError
 from diskimage_validator.fleet import validate_many
 from diskimage_validator.model import Report
 from tests.support import images
@@ -80,6 +80,24 @@ def test_what_a_worker_cannot_do_is_an_error_and_no_hang(tmp_path: Path, monkeyp
     (result,) = validate_many(roots(tmp_path, "debian"), images.policy())
     assert isinstance(result, EngineError)
     assert "ended: exit status 1" in result.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (b'["UsageError", "no such file", ""]', UsageError, "no such file"),
+        (b'["SystemExit", "1", "hint"]', EngineError, "1"),
+        (b'["UsageError"]', EngineError, "no answer"),
+        (b"[[[", EngineError, "no answer"),
+        (b"7", EngineError, "no answer"),
+    ],
+)
+def test_a_worker_can_say_anything_and_nothing_of_it_is_run(
+    answer: bytes, kind: type[ValidatorError], message: str
+) -> None:
+    error = fleet._error(answer)
+    assert type(error) is kind
+    assert message in error.message
 
 
 def test_no_target_is_no_report() -> None:

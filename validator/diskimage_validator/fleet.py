@@ -23,6 +23,9 @@ from diskimage_validator.process import Worker
 from diskimage_validator.runner import run_checks
 
 MODULE: Final = "diskimage_validator.worker"
+_KINDS: Final = {
+    name: kind for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ValidatorError)
+}
 MAX_ANSWER: Final = 1 << 30
 """Bytes of one line that a worker writes. The facts of a usual image are 2 MiB."""
 
@@ -113,13 +116,13 @@ class _Reader:
         worker = self._start(target)
         worker.write(json.dumps(target).encode() + b"\n")
         while line := worker.readline(MAX_ANSWER):
-            answer = json.loads(line)
-            if "facts" in answer:
-                return replay(json.dumps(answer["facts"]))
-            if "error" in answer:
-                raise _error(*answer["error"])
+            kind, _, answer = line.partition(b" ")
+            if kind == b"facts":
+                return replay(answer)
+            if kind == b"error":
+                raise _error(answer)
             if progress:
-                progress(answer["step"])
+                progress(" ".join(_words(answer)))
         self._worker = None
         hint = "if it was killed for want of memory, lower --jobs"
         raise EngineError(f"{target}: the process that read it ended: {worker.ending()}", hint)
@@ -141,6 +144,17 @@ class _Reader:
             self._worker.stop()
 
 
-def _error(kind: str, message: str, hint: str) -> ValidatorError:
-    found = getattr(errors, kind, EngineError)
-    return found(message, hint) if issubclass(found, ValidatorError) else EngineError(message, hint)
+def _error(answer: bytes) -> ValidatorError:
+    words = _words(answer)
+    if len(words) != 3:
+        return EngineError("the process that read the target said something that is no answer")
+    kind, message, hint = words
+    return _KINDS.get(kind, EngineError)(message, hint)
+
+
+def _words(answer: bytes) -> list[str]:
+    """Return the words in ``answer``, none if there is something else: what reads hostile input may say anything."""
+    try:
+        return [str(word) for word in json.loads(answer)]
+    except (ValueError, TypeError, RecursionError):
+        return []

@@ -1,8 +1,8 @@
 """A process that reads targets for ``fleet``: ``python -m diskimage_validator.worker``, started by nobody else.
 
 On standard input it gets a pickle of the options for ``inspect``, then a target per line, as JSON. On standard output
-it answers in lines of JSON: ``{"step": text}`` while it reads, then ``{"facts": ...}`` or ``{"error": [class, message,
-hint]}``. What it sends is data alone, because what it reads may be hostile.
+it answers in lines: ``step``, ``facts`` or ``error``, a blank, and JSON: a list of words while it reads, then what
+``dump`` makes of facts, or class, message and hint. What it sends is data alone, because what it reads may be hostile.
 """
 
 import json
@@ -30,19 +30,19 @@ def main() -> None:
 
 def _answer(answers: int, target: str, options: dict[str, Any]) -> None:
     try:
-        facts = inspect(target, progress=lambda step: _write(answers, {"step": step}), **options)
-        _write(answers, {"facts": dump(facts)})
+        facts = inspect(target, progress=lambda step: _write(answers, "step", [step]), **options)
+        _write(answers, "facts", dump(facts))
     except ValidatorError as error:
-        _write(answers, {"error": [type(error).__name__, error.message, error.hint]})
+        _write(answers, "error", [type(error).__name__, error.message, error.hint])
     except BrokenPipeError:
         raise
     except Exception as error:  # a bug must not end the whole fleet
         message = f"internal error: {type(error).__name__}: {error}"
-        _write(answers, {"error": ["EngineError", message, "this is a bug: please report it"]})
+        _write(answers, "error", ["EngineError", message, "this is a bug: please report it"])
 
 
-def _write(answers: int, message: dict[str, Any]) -> None:
-    data = json.dumps(message).encode() + b"\n"
+def _write(answers: int, kind: str, message: Any) -> None:
+    data = f"{kind} {json.dumps(message)}\n".encode()
     while data:  # without a buffer, which an interrupted process would try to empty once more at its end
         data = data[os.write(answers, data) :]
 
