@@ -27,7 +27,7 @@ PARTS = (
     "etc/alternatives",
     "etc/pam.d",
     "etc/security",
-    "etc/ssl",
+    "usr/lib/ssl",
 )
 LINKS = ("bin", "sbin", "lib", "lib64")
 FILES = ("usr/lib/os-release", "etc/debian_version", "etc/ld.so.cache", "etc/nsswitch.conf", "etc/login.defs")
@@ -76,7 +76,8 @@ def run_node(folder: Path) -> Iterator[Node]:
 
 
 def _parts() -> list[str]:
-    return [*PARTS, *(str(path).lstrip("/") for path in Path("/usr/lib").glob("*-linux-gnu"))]
+    found = [path for pattern in ("*-linux-gnu", "python3.*") for path in Path("/usr/lib").glob(pattern)]
+    return [*PARTS, *(str(path).lstrip("/") for path in found)]
 
 
 def _make_tree(root: Path) -> None:
@@ -91,6 +92,8 @@ def _make_tree(root: Path) -> None:
     for name in FILES:
         if Path("/", name).is_file():
             shutil.copy(Path("/", name), root / name)
+    shutil.copytree("/etc/ssl", root / "etc/ssl", symlinks=True)
+    (root / "etc/hosts").write_text("127.0.0.1 localhost registry.internal other.internal\n")
     (root / "etc/os-release").symlink_to("../usr/lib/os-release")
     (root / "etc/ssh/sshd_config").write_text("PasswordAuthentication no\n")
     (root / "etc/ssh/sshd_config").chmod(0o600)
@@ -110,7 +113,7 @@ def _make_accounts(root: Path) -> None:
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\nzuul:x:1001:\nguest:x:1002:\n")
     (root / "etc/shadow").write_text("".join(f"{name}:*:19000:0:99999:7:::\n" for name in names))
     (root / "etc/shadow").chmod(0o640)
-    (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
+    (root / "etc/sudoers").write_text("Defaults use_pty\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
     (root / "etc/sudoers.d/zuul").write_text("zuul ALL=(ALL) NOPASSWD: ALL\n")
     for path in (root / "etc/sudoers", root / "etc/sudoers.d/zuul"):
         path.chmod(0o440)

@@ -2,7 +2,10 @@
 declines.
 """
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,26 @@ def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValid
     assert guestfs.report["engine"] == "guestfs"
     assert direct.report["results"] == guestfs.report["results"]
     assert run_validator(node_image.path).report["engine"] == "direct"  # it is what auto takes
+
+
+BARE = """\
+mount -t tmpfs none /boot && mount -t tmpfs none /lib/modules && mount -t tmpfs none /dev/shm
+echo 0 > /proc/sys/user/max_net_namespaces
+exec "$@"
+"""
+
+
+def test_a_container_without_kernel_modules_and_privileges_will_do(node_image: BuiltImage, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    validate = ["validate", str(node_image.path), "--policy", "container-node", "--ca", str(node_image.authority)]
+    command = [sys.executable, "-m", "diskimage_validator", *validate, "--report", f"json={report}", "--quiet"]
+    bare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", BARE, "sh"]
+    done = subprocess.run([*bare, *command], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(report.read_text())
+    (note,) = told["notes"]
+    assert (told["engine"], told["summary"]["error"]) == ("direct", 0)
+    assert note.startswith("qemu-nbd runs without a network namespace of its own: unshare: ")
 
 
 def test_a_user_who_wants_certainty_has_both(node_image: BuiltImage, run_validator: RunValidator) -> None:

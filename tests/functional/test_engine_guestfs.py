@@ -1,6 +1,7 @@
 """The guestfs engine on small disks made for it, in milliseconds and without root: mke2fs -d, mkfs.xfs -p, sfdisk."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,9 @@ import pytest
 from diskimage_validator.engines import appliance
 from diskimage_validator.engines import open as opening
 from diskimage_validator.engines.base import Engine, Stat
-from diskimage_validator.errors import EngineError, EntryNotFoundError, ReadLimitError, TargetError
+from diskimage_validator.engines.guestfs import GuestfsEngine
+from diskimage_validator.engines.open import read_target
+from diskimage_validator.errors import EngineDiedError, EngineError, EntryNotFoundError, ReadLimitError, TargetError
 
 open_target = partial(opening.open_target, engine="guestfs")
 MIB = 1024 * 1024
@@ -157,6 +160,19 @@ def test_the_whole_tree_at_once_is_what_one_look_after_the_other_finds(two_parti
         assert engine.read("/etc/hostname") == b"inside\n"
 
 
+def test_a_simple_disk_is_described_as_libguestfs_describes_it(
+    two_partitions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_target(str(two_partitions), engine="guestfs") as engine:
+        assert isinstance(engine, GuestfsEngine)
+        assert engine._layout is not None
+        simply, volumes = engine.disk(), engine._volumes
+    monkeypatch.setattr("diskimage_validator.engines.guestfs.read_layout", lambda *_: None)
+    with open_target(str(two_partitions), engine="guestfs") as engine:
+        assert isinstance(engine, GuestfsEngine)
+        assert (engine.disk(), engine._volumes) == (simply, volumes)
+
+
 def test_names_that_are_not_utf8_are_read(tmp_path: Path) -> None:
     cafe, text = os.fsdecode(b"caf\xe9"), os.fsdecode(b"\xff\xfe")
     root = tree(
@@ -248,6 +264,7 @@ def hanging_qemu(folder: Path) -> Path:
 def test_a_kvm_that_hangs_is_given_up_for_tcg(
     two_partitions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("LIBGUESTFS_HV", str(hanging_qemu(tmp_path)))
     monkeypatch.setattr(appliance, "KVM", Path("/dev/null"))
     monkeypatch.setattr(appliance, "KVM_TIMEOUT", 5.0)
@@ -258,6 +275,32 @@ def test_a_kvm_that_hangs_is_given_up_for_tcg(
         (note,) = engine.notes
     assert note.startswith("the appliance runs with TCG, after: KVM: ")
     assert "starting the libguestfs appliance (TCG)" in said
+    with open_target(str(two_partitions), engine="guestfs") as engine:
+        (note,) = engine.notes
+    assert note.startswith("the appliance runs without KVM, which did not work earlier on this host: ")
+
+
+def killed(engine: Engine) -> None:
+    """Kill the appliance's QEMU, and wait until the library notices."""
+    assert isinstance(engine, GuestfsEngine)
+    os.kill(engine._handle.get_pid(), signal.SIGKILL)
+    with pytest.raises(EngineError):
+        engine.read("/etc/hostname")
+
+
+def test_an_appliance_that_dies_is_started_once_more(two_partitions: Path) -> None:
+    times: list[int] = []
+
+    def work(engine: Engine) -> str:
+        times.append(len(times))
+        if len(times) == 1:
+            killed(engine)
+        return engine.notes[0] if len(times) > 1 else ""
+
+    assert read_target(str(two_partitions), work, engine="guestfs").startswith("it was read a second time, because")
+    assert len(times) == 2
+    with pytest.raises(EngineDiedError, match="died while the image was read"):
+        read_target(str(two_partitions), killed, engine="guestfs")
 
 
 def test_an_appliance_that_never_starts_is_one_clear_error(

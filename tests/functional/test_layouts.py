@@ -11,6 +11,7 @@ import pytest
 
 from diskimage_validator import open_target
 from diskimage_validator.comparison.agreement import agreement
+from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import DeclinedError, TargetError
 from diskimage_validator.facts import Facts, collect
 from diskimage_validator.facts.disk import DiskFacts
@@ -180,3 +181,18 @@ def test_an_unpacked_tree_has_the_same_facts(tmp_path: Path, content: str) -> No
 def test_two_snapshots_of_which_none_is_the_default_are_refused(disks: dict[str, Path]) -> None:
     with pytest.raises(TargetError, match="2 file systems in the image with an os-release file"):
         open_target(str(disks["unclear"]), engine="guestfs", image_format="raw")
+
+
+@pytest.mark.parametrize("layout", ["GPT and ESP", "4k sectors", "snapper"])
+def test_a_simple_disk_is_described_as_libguestfs_describes_it(
+    disks: dict[str, Path], layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (content,) = (content for name, content in READ_BY_GUESTFS if name == layout)
+    found = []
+    for simple in (True, False):
+        with open_target(str(disks[disk_name(layout, content)]), image_format="raw", engine="guestfs") as engine:
+            assert isinstance(engine, GuestfsEngine)
+            assert (engine._layout is not None) == simple
+            found.append((engine.disk(), engine._volumes))
+        monkeypatch.setattr("diskimage_validator.engines.guestfs.read_layout", lambda *_: None)
+    assert found[0] == found[1]

@@ -11,11 +11,13 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from diskimage_validator.facts.edk2_store import X509
 from diskimage_validator.facts.java_keystore import JKS
-from tests.support import chains, ext_images, images, pki, rpm_databases
+from tests.support import chains, disks, ext_images, images, lvm_disk, pki, rpm_databases
 from tests.support.elf_files import ld_so_cache, library, linked, make_elf
 
 SMALLEST_EXT = 60 * 1024
 """Bytes of the smallest file system that mke2fs makes."""
+SMALLEST_FAT = 34 * 1024
+"""Bytes of the smallest file system that mkfs.vfat makes."""
 PACKAGES = (
     rpm_databases.package("podman", "4:4.9.4-13.el9_4", VENDOR="Example", SIGNED=b"\x89\x00\x0c\x04" + bytes(10)),
     rpm_databases.package("gpg-pubkey", "fd431d51-4ae0493b", "", PACKAGER="Example <a@example.org>"),
@@ -142,3 +144,27 @@ def ext() -> Iterable[bytes]:
             small = ("-b", "1024", "-N", "16")
             image = ext_images.make(Path(folder) / "image", *options, *small, tree=tree, size=SMALLEST_EXT)
             yield image.read_bytes()
+
+
+def fat() -> Iterable[bytes]:
+    """The smallest file system, with folders and names of both kinds."""
+    files = {"EFI/BOOT/BOOTX64.EFI": b"MZ" * 300, "EFI/a long name.conf": b"text"}
+    options = ("-F", "12", "-s", "1", "-r", "16", "-R", "1", "-f", "1", "-n", "ESP")
+    with TemporaryDirectory() as folder:
+        yield disks.fat(Path(folder) / "image", SMALLEST_FAT, files, *options).read_bytes()
+
+
+def partitions() -> Iterable[bytes]:
+    """An MBR with logical partitions, and a GPT."""
+    logical = "start=1,size=8,type=83\nstart=10,type=5\nstart=11,size=4\nstart=16,size=4\n"
+    scripts = (f"label: dos\n{logical}", "label: gpt\nfirst-lba: 20\ntable-length: 16\nstart=24,size=8\n")
+    with TemporaryDirectory() as folder:
+        for number, script in enumerate(scripts):
+            yield disks.partitioned(Path(folder) / str(number), script, 32 * 1024).read_bytes()
+
+
+def lvm() -> Iterable[bytes]:
+    """The text of a group with two volumes."""
+    root = lvm_disk.volume("root", lvm_disk.segment(1, 0, 6, '"pv0", 6'), lvm_disk.segment(2, 6, 2, '"pv0", 2'))
+    swap = lvm_disk.volume("swap", lvm_disk.segment(1, 0, 2, '"pv0", 0'))
+    yield lvm_disk.metadata(root + swap, extents=15).encode()

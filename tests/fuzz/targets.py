@@ -11,6 +11,10 @@ from typing import Any, Final
 from diskimage_validator import facts, pem
 from diskimage_validator.certificates import fingerprints, parse_certificates
 from diskimage_validator.endpoints import parse_address
+from diskimage_validator.engines.direct.blocks import window
+from diskimage_validator.engines.direct.fat import FatFilesystem
+from diskimage_validator.engines.direct.lvm import read_lvm
+from diskimage_validator.engines.direct.partitions import read_table
 from diskimage_validator.errors import PolicyError, UsageError
 from diskimage_validator.facts import openpgp
 from diskimage_validator.facts.elf_dynamic import parse_dynamic
@@ -23,7 +27,7 @@ from diskimage_validator.policy_files import parse_chain
 from diskimage_validator.versions import compare
 from tests.fuzz import seeds
 from tests.fuzz.target import LARGE, Target, of_fact
-from tests.support import ext_images, images, node
+from tests.support import ext_images, images, lvm_disk, node
 from tests.support.asking import facts_of
 from tests.support.elf_files import LOADER, library, linked
 from tests.support.memory_engine import Entry
@@ -209,6 +213,35 @@ def _ext(data: bytes) -> int:
     return seen
 
 
+def _fat(data: bytes) -> int:
+    """Read all there is, but no more than a sound file system of this size can have."""
+    system = FatFilesystem(window(lambda offset, length: data[offset : offset + length], 0, len(data)), len(data))
+    pending, seen = ["/"], 0
+    while pending and seen < 1000:
+        folder = pending.pop()
+        for name, entry in system.scan(folder):
+            seen += 1
+            path = f"{folder.rstrip('/')}/{name}"
+            if entry.is_dir:
+                pending.append(path)
+            else:
+                system.read_file(path, max(entry.size - LARGE, 0), LARGE)
+    return system.free
+
+
+def _lvm(data: bytes) -> Any:
+    """Read a physical volume with this text as its metadata, under right checksums."""
+    head = lvm_disk.physical_volume(data)
+    size = 64 << 20
+    found = read_lvm(window(lambda offset, length: bytes(head[offset : offset + length]), 0, size), size)
+    return [asdict(volume) for volume in found]
+
+
+def _partitions(data: bytes) -> Any:
+    table = read_table(window(lambda offset, length: data[offset : offset + length], 0, len(data)), len(data))
+    return [asdict(slot) for slot in table.slots]
+
+
 def _rpm_header(data: bytes) -> Any:
     header = Header(data)
     return _package(header.text(NAME), header)
@@ -221,9 +254,12 @@ _FUNCTIONS: Final = (
     Target("elf", lambda data: parse_dynamic(io.BytesIO(data)).machine, seeds=seeds.elf),
     Target("ext", _ext, limit=seeds.SMALLEST_EXT, seeds=seeds.ext),
     Target("facts-replay", _replay, limit=LARGE, seeds=_dumped),
+    Target("fat", _fat, limit=seeds.SMALLEST_FAT, seeds=seeds.fat),
     Target("image-header", _image, seeds=seeds.disk_images),
     Target("loader-cache", lambda data: len(parse_cache(data)), seeds=seeds.loader_cache),
+    Target("lvm", _lvm, seeds=seeds.lvm),
     Target("openpgp", openpgp.issuer, seeds=seeds.openpgp),
+    Target("partitions", _partitions, limit=LARGE, seeds=seeds.partitions),
     Target("policy", _policy, seeds=_policies),
     Target("rpm-header", _rpm_header, seeds=seeds.rpm_headers),
     Target("versions", _versions),

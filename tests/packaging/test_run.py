@@ -8,7 +8,7 @@ import pytest
 from bindep.depends import Depends
 
 ROOT = Path(__file__).parents[2]
-PROFILES = ("image", "proof", "test", "doc", "fuzz", "kernel")
+PROFILES = ("image", "proof", "test", "doc", "fuzz", "bench", "kernel")
 
 
 def ask_run(profile: str, family: str) -> set[str]:

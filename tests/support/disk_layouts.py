@@ -89,3 +89,11 @@ def gpt(root: Path, disk: Path) -> Path:
 
 
 LAYOUTS: dict[str, Make] = {"whole disk": whole_disk, "MBR": mbr, "logical": logical, "GPT": gpt}
+
+
+def damaged(root: Path, disk: Path) -> Path:
+    """Make a disk on which everything is found, and /etc/ssl/certs is damaged."""
+    mbr(root, disk)
+    block = int(disks.run("debugfs", "-R", "blocks /etc/ssl/certs", f"{disk}?offset={MIB}").split()[0])
+    disks.put(disk, MIB + block * 1024, b"\xff" * 64)
+    return disk

@@ -13,13 +13,15 @@ from typing import Any
 from diskimage_validator.engines.direct.blocks import Read
 
 MIB = 1024 * 1024
+ENVIRONMENT = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "LC_ALL": "C"}
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 """GPT's type of a partition of Linux."""
 
 
 def run(*command: str | Path, text: str | None = None) -> str:
     """Run a tool and return what it printed."""
-    done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True, check=False)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout
 

@@ -99,11 +99,11 @@ def label(sector: int = 1, areas: int = 1) -> bytes:
     return b"LABELONE" + struct.pack("<QI", sector, crc(body)) + body
 
 
-def physical_volume(text: str, *, sector: int = 1, at: int = 512) -> bytearray:
+def physical_volume(text: str | bytes, *, sector: int = 1, at: int = 512) -> bytearray:
     """Return the first MiB of a physical volume. The text begins ``at`` this offset of its area, and may wrap round."""
     disk = bytearray(1024 * 1024)
     disk[sector * SECTOR : (sector + 1) * SECTOR] = label(sector)
-    data = text.encode() + b"\0"
+    data = (text.encode() if isinstance(text, str) else text) + b"\0"
     header = struct.pack("<16sIQQ", b" LVM2 x[5A%r0N*>", 1, AREA, AREA_SIZE)
     header += struct.pack("<QQII", at, len(data), crc(data), 0)
     header = header.ljust(SECTOR - 4, b"\0")

@@ -206,12 +206,7 @@ def test_a_missing_program_is_declined(root: Path, tmp_path: Path, monkeypatch: 
 
 @pytest.fixture
 def damaged(root: Path, tmp_path: Path) -> Path:
-    """A disk on which everything is found, but a folder of which is damaged."""
-    disk = mbr(root, tmp_path / "disk.raw")
-    block = int(disks.run("debugfs", "-R", "blocks /etc/ssl/certs", f"{disk}?offset={MIB}").split()[0])
-    size = 1024
-    disks.put(disk, MIB + block * size, b"\xff" * 64)
-    return disk
+    return disk_layouts.damaged(root, tmp_path / "disk.raw")
 
 
 def test_a_late_decline_escapes_the_facts_and_stays(damaged: Path) -> None:

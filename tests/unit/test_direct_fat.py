@@ -133,7 +133,16 @@ def test_a_name_that_is_not_ascii_is_declined(tmp_path: Path) -> None:
         opened(disk)
 
 
-def test_a_folder_in_itself_and_a_chain_in_a_circle_are_declined(esp: Path) -> None:
+def test_a_folder_in_itself_is_declined(esp: Path) -> None:
+    data = esp.read_bytes()
+    place = data.index(b"BOOT       \x10")
+    folder = data.index(b".          \x10", data.index(b"EFI        \x10") + 1)
+    disks.put(esp, place + 26, data[folder + 26 : folder + 28])  # EFI/BOOT is EFI
+    with pytest.raises(DeclinedError, match="a folder is inside itself"):
+        walk(opened(esp))
+
+
+def test_a_chain_in_a_circle_is_declined(esp: Path) -> None:
     data = esp.read_bytes()
     table = 512 * int.from_bytes(data[14:16], "little")
     for number in range(2, 90):

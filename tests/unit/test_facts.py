@@ -1,10 +1,12 @@
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from diskimage_validator.engines.base import Stat
 from diskimage_validator.errors import UsageError
-from diskimage_validator.facts import Unreadable, collect, dump, known, packages, replay
+from diskimage_validator.facts import FACTS, Unreadable, collect, dump, known, packages, replay
 from diskimage_validator.facts.base import FactUnavailableError
 from tests.support import images
 from tests.support.asking import facts_of
@@ -84,3 +86,26 @@ def test_progress_is_told(tree: dict[str, Entry]) -> None:
     with MemoryEngine(tree) as engine:
         collect(engine, progress=steps.append)
     assert "reading packages" in steps
+
+
+class Walked(MemoryEngine):
+    """Notes whether the whole tree was announced and asked for."""
+
+    def __init__(self, tree: dict[str, Entry]) -> None:
+        super().__init__(tree)
+        self.said: list[str] = []
+
+    def expect_walk(self) -> None:
+        self.said.append("expected")
+
+    def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
+        if path == "/":
+            self.said.append("walked")
+        return super().walk(path)
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_fact_that_asks_for_the_tree_says_so_before(name: str, tree: dict[str, Entry]) -> None:
+    engine = Walked(tree)
+    collect(engine, files=["/etc/*.conf"], only=[name])
+    assert engine.said == (["expected", "walked"] if FACTS[name].whole else [])

@@ -1,7 +1,11 @@
+import time
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from diskimage_validator.errors import EngineError
-from diskimage_validator.process import Limits, run
+from diskimage_validator.process import Limits, run, run_bounded
 
 
 def test_output_and_status_are_returned() -> None:
@@ -35,3 +39,38 @@ def test_cpu_time_is_limited() -> None:
 def test_the_callers_environment_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "value")
     assert "SECRET" not in run(["env"], timeout=10).stdout
+
+
+def test_a_bounded_process_says_what_it_has_to_say() -> None:
+    done = run_bounded(["sh", "-c", "echo out; echo err >&2; exit 5"], timeout=10, limit=100)
+    assert (done.status, done.stdout, done.stderr) == (5, "out\n", "err\n")
+    assert run_bounded(["no-such-program"], timeout=1, limit=1).status == 127
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("sleep {nap}", "did not finish within 1 s"),
+        ("trap '' TERM; sleep {nap} & sleep {nap}", "did not finish within 1 s"),
+        ("sleep {nap} & echo gone", "did not finish within 1 s"),
+        ("exec >&- 2>&-; sleep {nap}", "did not finish within 1 s"),
+        ("sleep {nap} & yes", "more than 1000 bytes of output"),
+        ("sleep {nap} & yes >&2", "did not finish within 1 s"),
+    ],
+)
+def test_a_bounded_process_takes_what_it_started_along(script: str, expected: str) -> None:
+    nap = f"600.{time.monotonic_ns()}"  # nobody else sleeps as long
+    with pytest.raises(EngineError, match=expected):
+        run_bounded(["sh", "-c", script.format(nap=nap)], timeout=1, limit=1000)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and nap in everything_that_runs():
+        time.sleep(0.05)
+    assert nap not in everything_that_runs()
+
+
+def everything_that_runs() -> str:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_text(errors="replace"))
+    return "\n".join(found)

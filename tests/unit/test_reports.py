@@ -13,7 +13,8 @@ import pytest
 
 from diskimage_validator.model import Finding, Result, Severity, Status
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
-from diskimage_validator.reports.text_report import write_all, write_verdict
+from diskimage_validator.reports.text_report import write_all
+from diskimage_validator.reports.verdict_line import write_verdict
 from tests.support import images
 from tests.support.memory_engine import Entry
 from tests.support.reports import CASES, broken, hostile, made, sound, unreadable, waived, written

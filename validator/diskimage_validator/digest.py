@@ -71,7 +71,7 @@ def begin(path: Path) -> None:
         path = path.resolve(strict=True)
         if stat.S_ISREG(path.stat().st_mode):
             _begun[path] = Digest(path)
-    except OSError:
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a zero byte
         return  # whoever reads the file will say what is wrong with it
 
 

@@ -5,7 +5,6 @@ unreadable one, no supermin, no QEMU, KVM there but unusable. The last question 
 """
 
 import os
-import platform
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,8 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.digest import digest_of
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
+from diskimage_validator.engines.boot import config_drive
+from diskimage_validator.engines.boot.config_drive import find_maker
+from diskimage_validator.engines.boot.qemu import REMEDY, find_machine, find_qemu
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import ImageFile
@@ -46,10 +49,12 @@ def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = Non
     direct = [_program("direct", name, package) for name, package in programs.items()]
     if all(diagnosis.ok for diagnosis in direct):
         direct.append(_serve())
-    found = [_program("guestfs", "qemu-img", QEMU_UTILS), _binding(), _qemu(), _supermin(), _kernel(), _kvm()]
+    found = [_program("guestfs", "qemu-img", QEMU_UTILS), _binding(), _qemu(), _supermin(), _kernel(), _kvm("guestfs")]
     if start and all(diagnosis.ok for diagnosis in found):
         found.append(_launch(progress))
-    return [*direct, *found]
+    programs = {"qemu-img": QEMU_UTILS, "prlimit": "util-linux", "setpriv": "util-linux"}
+    boot = [_program("boot", name, package) for name, package in programs.items()]
+    return [*direct, *found, *boot, _machine(), _config_drive(), _kvm("boot")]
 
 
 def _program(engine: str, name: str, package: str) -> Diagnosis:
@@ -83,14 +88,23 @@ def _binding() -> Diagnosis:
 
 
 def _qemu() -> Diagnosis:
-    names = (f"qemu-system-{platform.machine()}", "qemu-kvm")
-    folders = ("/usr/bin", "/usr/libexec")  # RHEL keeps qemu-kvm off PATH
-    for name in names:
-        for folder in folders:
-            if os.access(f"{folder}/{name}", os.X_OK):
-                return Diagnosis("guestfs", "QEMU", ok=True, message=f"{folder}/{name}")
-    remedy = "install qemu-system-x86 (Debian, Ubuntu), qemu-kvm (RHEL, Fedora) or qemu-x86 (SUSE)"
-    return Diagnosis("guestfs", "QEMU", ok=False, message=f"no {' or '.join(names)}", remedy=remedy)
+    program = find_qemu()
+    if program:
+        return Diagnosis("guestfs", "QEMU", ok=True, message=str(program))
+    return Diagnosis("guestfs", "QEMU", ok=False, message="not installed", remedy=REMEDY)
+
+
+def _machine() -> Diagnosis:
+    try:
+        return Diagnosis("boot", "QEMU", ok=True, message=str(find_machine()))
+    except EngineError as error:
+        return Diagnosis("boot", "QEMU", ok=False, message=error.message, remedy=error.hint)
+
+
+def _config_drive() -> Diagnosis:
+    if maker := find_maker():
+        return Diagnosis("boot", "config drive", ok=True, message=f"made by {' '.join(maker)}")
+    return Diagnosis("boot", "config drive", ok=False, message="no program makes one", remedy=config_drive.REMEDY)
 
 
 def _supermin() -> Diagnosis:
@@ -124,17 +138,24 @@ def _kernel() -> Diagnosis:
     return Diagnosis("guestfs", "kernel", ok=False, message=message, remedy=remedy)
 
 
-def _kvm() -> Diagnosis:
-    """KVM is never a must: without it the appliance runs under TCG."""
+def _kvm(engine: str) -> Diagnosis:
+    """KVM is never a must: without it the machine runs under TCG."""
     if not KVM.exists():
-        return Diagnosis("guestfs", "KVM", ok=True, message="not there: the appliance runs under TCG, more slowly")
+        return Diagnosis(engine, "KVM", ok=True, message="not there: the machine runs under TCG, more slowly")
     if not os.access(KVM, os.R_OK | os.W_OK):
         remedy = "for speed: add this user to the group kvm"
-        return Diagnosis("guestfs", "KVM", ok=True, message="no access: the appliance runs under TCG", remedy=remedy)
-    return Diagnosis("guestfs", "KVM", ok=True, message=f"{KVM} opens; whether it works shows when it is used")
+        return Diagnosis(engine, "KVM", ok=True, message="no access: the machine runs under TCG", remedy=remedy)
+    reason = kvm.remembered()
+    if engine == "guestfs" and reason is not None:
+        remedy = "nothing, unless KVM works by now: the start below tries it again, and forgets this if it does"
+        message = f"{KVM} opens, but did not work earlier ({reason}): it is left out for a day, or until the next boot"
+        return Diagnosis(engine, "KVM", ok=True, message=message, remedy=remedy)
+    return Diagnosis(engine, "KVM", ok=True, message=f"{KVM} opens; whether it works shows when it is used")
 
 
 def _launch(progress: Callable[[str], None] | None) -> Diagnosis:
+    """Start an appliance, also under a KVM that did not work earlier: that is noted anew if it is still so."""
+    kvm.forget()
     try:
         handle, notes = launch(lambda handle: handle.add_drive_scratch(SCRATCH_SIZE), progress=progress)
     except EngineError as error:

@@ -42,6 +42,10 @@ class PermissionDeniedError(ValidatorError):
     """The account that reads the target may not read this. What depends on it is skipped, and says so."""
 
 
+class EngineDiedError(EngineError):
+    """An engine's helper ended while it was needed. A second attempt may pass."""
+
+
 class DeclinedError(EngineError):
     """An engine cannot read this target with certainty. ``message`` is the reason; another engine may go on."""
 

@@ -54,7 +54,7 @@ def load_policy(
     *,
     ca_files: Iterable[str | Path] = (),
     endpoints: Iterable[Endpoint] = (),
-    live_registry: str | None = None,
+    live_registry: Address | None = None,
 ) -> Policy:
     """Return the policy of a shipped name (``container-node``) or of a YAML file, with all that it extends.
 
@@ -65,8 +65,8 @@ def load_policy(
     """
     policy = _policy(_find(name_or_path, Path()))
     if live_registry is not None:
-        containers = policy.rules.containers.model_copy(update={"live_registry": live_registry})
-        policy = replace(policy, rules=policy.rules.model_copy(update={"containers": containers}))
+        live = policy.rules.live.model_copy(update={"registry": live_registry})
+        policy = replace(policy, rules=policy.rules.model_copy(update={"live": live}))
     given = [ca for file in ca_files for ca in read_cas(Path(file), str(file))]
     return replace(policy, trusted=_unique([*policy.trusted, *given]), endpoints=(*policy.endpoints, *endpoints))
 

@@ -15,6 +15,7 @@ from diskimage_validator.engines.open import BOOT, BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
+from diskimage_validator.facts.live.asking import Asked
 from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
@@ -92,13 +93,14 @@ def inspect(
     """
     commands: Collection[str] = ()
     files: Collection[str] = ()
-    registry = ""
+    asked = Asked()
     wanted = only
     if policy is not None:
         commands, files = policy.rules.commands.names, policy.rules.files.paths
-        registry = policy.rules.containers.live_registry or ""
+        live = policy.rules.live
+        asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked), live.registry)
         wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
-    look = partial(collect, commands=commands, files=files, registry=registry, progress=progress)
+    look = partial(collect, commands=commands, files=files, asked=asked, progress=progress)
     if engine == BOOT:
         return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:

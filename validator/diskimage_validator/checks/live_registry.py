@@ -11,7 +11,7 @@ registry: nothing else can be reached from there.
 
 .. rubric:: Example
 
-With ``containers: {live_registry: "registry.internal:5000"}`` a node passes that trusts the CA of that registry's
+With ``live: {registry: "registry.internal:5000"}`` a node passes that trusts the CA of that registry's
 certificate, and reaches it.
 
 A node fails whose CA is in the system's store, while ``certs.d/registry.internal:5000`` holds another one: ``buildah
@@ -22,15 +22,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from diskimage_validator.checks.base import Question
+from diskimage_validator.checks.running import not_running
 from diskimage_validator.facts import known
-from diskimage_validator.facts.registry_proof import RegistryProof, Step
+from diskimage_validator.facts.live.registry import RegistryProof, Step
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.policy_model import Policy
 
 ID: Final = "live-registry"
 TITLE: Final = "Working with a registry"
 SEVERITY: Final = Severity.CRITICAL
-NEEDS: Final = ("registry_proof",)
+NEEDS: Final = ("live_registry",)
 
 _HINTS: Final = {
     "build": "see that buildah is installed and that its configuration is one it reads",
@@ -41,15 +42,19 @@ _HINTS: Final = {
 
 def asked(policy: Policy) -> bool:
     """Whether the policy names a registry."""
-    return policy.rules.containers.live_registry is not None
+    return policy.rules.live.registry is not None
 
 
 def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for every step, up to the first one that fails."""
-    registry = question.rules.containers.live_registry
-    proof = known(question.facts.registry_proof)
+    registry = str(question.rules.live.registry)
+    proof = known(question.facts.live_registry)
     if proof is None:
-        yield Finding(f"{registry}", Status.SKIP, "the target does not run; --engine boot makes an image run")
+        yield not_running(registry)
+        return
+    if proof.registry != registry:
+        message = "it was not asked when the facts were collected"
+        yield Finding(registry, Status.ERROR, message, hint="collect the facts with the same policy")
         return
     for step in proof.steps:
         yield _finding(step, proof)

@@ -10,6 +10,7 @@ from diskimage_validator.facts import Facts
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Severity
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
+from diskimage_validator.reports.verdict_line import write_verdict
 
 FORMATS: Final = (*WRITERS, *FACT_WRITERS)
 
@@ -79,9 +80,12 @@ def _write(report: Report, facts: Facts, destination: Destination, stream: TextI
     if destination.format in FACT_WRITERS:
         FACT_WRITERS[destination.format].write(facts, stream)
     elif destination.format == "text" and destination.style:
-        from diskimage_validator.reports.text_report import write_all, write_verdict
+        if destination.style == "verdict":
+            write_verdict(report, stream, threshold)
+        else:
+            from diskimage_validator.reports.text_report import write_all
 
-        {"verdict": write_verdict, "all": write_all}[destination.style](report, stream, threshold)
+            write_all(report, stream, threshold)
     else:
         WRITERS[destination.format](report, stream, threshold)
 

@@ -91,6 +91,7 @@ def validate_command(
         needed_facts,
         write_reports,
     )
+    from diskimage_validator.endpoints import Address
     from diskimage_validator.policy import load_policy
     from diskimage_validator.runner import examine, run_checks
 
@@ -108,7 +109,7 @@ def validate_command(
         policy_name,
         ca_files=cas,
         endpoints=[_endpoint_option(text) for text in endpoints],
-        live_registry=f"{boot.served.name}:{boot.served.port}" if boot.served else None,
+        live_registry=Address(boot.served.name, boot.served.port) if boot.served else None,
     )
     severity = Severity(threshold)
     if len(targets) > 1:

@@ -187,7 +187,7 @@ class Engine(ABC):
         """Be told that ``walk`` will be asked for the whole target: an engine may begin with it beside other work."""
 
     def confirm(self) -> None:  # noqa: B027 - most engines are certain, or raise at once
-        """Raise DeclinedError if it turned out that what was read is not certain.
+        """Raise DeclinedError if it turned out that what was read is not certain, EngineDiedError if a helper is gone.
 
         Whoever reads many files goes on after one that cannot be read; so the engine is asked once more at the end.
         """

@@ -62,19 +62,23 @@ class DiskEngine(Engine):
         Raises TargetError if there is none, or if it cannot be told which one it is.
         """
         roots: dict[Volume, list[Line]] = {}
+        mounted: Volume | None = None
         for volume in self._volumes:
-            if not self._mount(volume, "/"):
-                continue
-            if self._is_root():
+            if mounted is not None:
+                self._unmount_root()
+            mounted = volume if self._mount(volume, "/") else None
+            if mounted is not None and self._is_root():
                 roots[volume] = self._fstab()
-            self._unmount_root()
         root = choose_root(roots)
         if root is None:
             seen = ", ".join(f"{device} {kind}" for device, kind in sorted(self._types.items())) or "none"
             problem = "no file system" if not roots else f"{len(roots)} file systems"
             raise TargetError(f"{problem} in the image with an os-release file; file systems: {seen}")
-        if not self._mount(root, "/"):
-            raise EngineError(f"{root.mountable} could be mounted once, and not again")
+        if mounted is not root:
+            if mounted is not None:
+                self._unmount_root()
+            if not self._mount(root, "/"):
+                raise EngineError(f"{root.mountable} could be mounted once, and not again")
         self._mounted[root.mountable] = "/"
 
     def _mount_fstab(self) -> None:

@@ -13,13 +13,17 @@ from diskimage_validator.engines.appliance import Progress, launch
 from diskimage_validator.engines.base import Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.disk_engine import ROOT_MARKS, DiskEngine
 from diskimage_validator.engines.guestfs_files import GuestfsFiles, engine_errors
-from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes
+from diskimage_validator.engines.guestfs_layout import Layout, read_layout
+from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes, with_subvolumes
 from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
 from diskimage_validator.engines.volumes import Volume
+from diskimage_validator.errors import EngineDiedError, EngineError
 from diskimage_validator.image_file import ImageFile
 
 DEVICE: Final = "/dev/sda"
+DIED: Final = "the libguestfs appliance died while the image was read"
+DIED_HINT: Final = "LIBGUESTFS_DEBUG=1 shows what the appliance said; its memory may not do for this image"
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
 
 
@@ -32,6 +36,7 @@ class GuestfsEngine(DiskEngine):
         super().__init__(image)
         self._handle: Any = None
         self._superblocks: dict[str, Superblock] = {}
+        self._layout: Layout | None = None
         self._overlay = Overlay(image)
         try:
             sector = self._overlay.sector_size()
@@ -39,6 +44,7 @@ class GuestfsEngine(DiskEngine):
                 lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
                 progress=progress,
             )
+            self._handle.set_autosync(False)  # nothing was written that anybody will read
             self._files = GuestfsFiles(self._handle)
             self.notes.extend([*image.notes, *notes])
             if sector != overlay.SECTORS[0]:
@@ -46,16 +52,33 @@ class GuestfsEngine(DiskEngine):
             if progress:
                 progress("mounting the root file system")
             with engine_errors("looking for the root file system"):
-                types: dict[str, str] = self._handle.list_filesystems()
+                types = self._find_volumes()
                 self._superblocks = read_superblocks(self._handle, types)
-                self._volumes = list_volumes(self._handle, types)
                 self._types = {device: kind for device, kind in types.items() if kind in UNMOUNTABLE}
                 self._types |= {volume.mountable: volume.type for volume in self._volumes}
                 self._mount_root()
                 self._mount_fstab()
-        except BaseException:
+        except BaseException as error:
+            died = isinstance(error, EngineError) and self._handle is not None and not self._handle.is_ready()
             self.close()
+            if died:
+                raise EngineDiedError(DIED, DIED_HINT) from error
             raise
+
+    def _find_volumes(self) -> dict[str, str]:
+        """Set what can be mounted, and return device to type of all there is."""
+        self._layout = read_layout(self._handle, DEVICE)
+        if self._layout is not None:
+            self._volumes = with_subvolumes(self._handle, self._layout.volumes)
+            return dict(self._layout.types)
+        types: dict[str, str] = self._handle.list_filesystems()
+        self._volumes = list_volumes(self._handle, types)
+        return types
+
+    def confirm(self) -> None:
+        """Raise EngineDiedError if the appliance is gone: then what was not read is not what cannot be read."""
+        if not self._handle.is_ready():
+            raise EngineDiedError(DIED, DIED_HINT)
 
     def close(self) -> None:
         """End the appliance and remove the overlay."""
@@ -67,16 +90,24 @@ class GuestfsEngine(DiskEngine):
     def disk(self) -> Disk:
         """Return partition table and file systems; sizes and free space are those of mounted file systems."""
         with engine_errors("reading the disk's layout"):
-            partitioned = bool(self._handle.list_partitions())
-            table = TABLES.get(self._handle.part_get_parttype(DEVICE), "unknown") if partitioned else "none"
+            table, size, partitions = self._table()
             return Disk(
                 partition_table=table,
-                virtual_size=int(self._handle.blockdev_getsize64(DEVICE)),
+                virtual_size=size,
                 filesystems=tuple(self._filesystem(device, kind) for device, kind in sorted(self._types.items())),
-                partitions=tuple(self._partitions(table)) if partitioned else (),
+                partitions=partitions,
                 compat=self._image.compat,
                 compression=self._image.compression,
             )
+
+    def _table(self) -> tuple[str, int, tuple[Partition, ...]]:
+        """Return kind of the partition table, size of the disk in bytes, and partitions."""
+        if self._layout is not None:
+            return self._layout.table, self._layout.size, self._layout.partitions
+        partitioned = bool(self._handle.list_partitions())
+        table = TABLES.get(self._handle.part_get_parttype(DEVICE), "unknown") if partitioned else "none"
+        partitions = tuple(self._partitions(table)) if partitioned else ()
+        return table, int(self._handle.blockdev_getsize64(DEVICE)), partitions
 
     def _partitions(self, table: str) -> Iterator[Partition]:
         for entry in self._handle.part_list(DEVICE):
@@ -96,14 +127,14 @@ class GuestfsEngine(DiskEngine):
             size = int(usage["blocks"]) * int(usage["frsize"])
             free = int(usage["bavail"]) * int(usage["frsize"])
             inodes, free_inodes = int(usage["files"]), int(usage["favail"])
-        known = kind not in UNMOUNTABLE
+        volume = next((volume for volume in self._volumes if volume.mountable == device), None)
         superblock = self._superblocks.get(device, Superblock())
         return Filesystem(
             device=device,
             type=kind,
             mountpoint=mountpoint,
-            label=self._handle.vfs_label(device) if known else "",
-            uuid=self._handle.vfs_uuid(device) if known else "",
+            label=volume.label if volume else "",
+            uuid=volume.uuid if volume else "",
             size=size,
             free=free,
             inodes=inodes,

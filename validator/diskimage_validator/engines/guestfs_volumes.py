@@ -1,7 +1,7 @@
 """The volumes of a disk, as libguestfs knows them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,25 +21,39 @@ def list_volumes(handle: Any, types: dict[str, str]) -> tuple[Volume, ...]:
 
     Raises TargetError if it is too much, and RuntimeError, as libguestfs does, for a file system that is damaged.
     """
-    if len(types) > MAX_VOLUMES:
-        raise TargetError(f"{len(types)} file systems and subvolumes, more than the {MAX_VOLUMES} that are read")
+    _check_number(len(types))
     partitions = frozenset(handle.list_partitions())
     found: list[Volume] = []
     for device, kind in sorted(types.items()):
         if kind in UNMOUNTABLE or device.startswith(SUBVOLUME):
             continue
         partition = handle.blkid(device) if device in partitions else {}
-        whole = Volume(
-            mountable=device,
-            device=device,
-            type=kind,
-            label=str(handle.vfs_label(device)),
-            uuid=str(handle.vfs_uuid(device)),
-            partition_label=_HEX.sub(lambda match: chr(int(match[1], 16)), partition.get("PART_ENTRY_NAME", "")),
-            partition_uuid=partition.get("PART_ENTRY_UUID", ""),
+        found.append(
+            Volume(
+                mountable=device,
+                device=device,
+                type=kind,
+                label=str(handle.vfs_label(device)),
+                uuid=str(handle.vfs_uuid(device)),
+                partition_label=_HEX.sub(lambda match: chr(int(match[1], 16)), partition.get("PART_ENTRY_NAME", "")),
+                partition_uuid=partition.get("PART_ENTRY_UUID", ""),
+            )
         )
-        found += _subvolumes(handle, whole) if kind == "btrfs" else [whole]
+    return with_subvolumes(handle, found)
+
+
+def with_subvolumes(handle: Any, volumes: Iterable[Volume]) -> tuple[Volume, ...]:
+    """Return ``volumes``, those with btrfs replaced by their subvolumes. Raises what ``list_volumes`` raises."""
+    found: list[Volume] = []
+    for whole in volumes:
+        found += _subvolumes(handle, whole) if whole.type == "btrfs" else [whole]
+    _check_number(len(found))
     return tuple(found)
+
+
+def _check_number(number: int) -> None:
+    if number > MAX_VOLUMES:
+        raise TargetError(f"{number} file systems and subvolumes, more than the {MAX_VOLUMES} that are read")
 
 
 def _subvolumes(handle: Any, whole: Volume) -> Iterator[Volume]:

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.ssh.options import SCHEME, Destination, SshOptions
-from diskimage_validator.errors import DeclinedError, UsageError
+from diskimage_validator.errors import DeclinedError, EngineDiedError, UsageError
 
 ENGINES: Final = ("auto", "direct", "directory", "guestfs", "ssh")
 BOTH: Final = "both"
@@ -66,21 +66,27 @@ def read_target(
 ) -> T:
     """Return what ``work`` returns for an engine that reads ``target``. The other parameters are ``open_target``'s.
 
-    If the engine is ``auto`` and declines in the middle of it, ``work`` is called a second time, with another engine.
+    If the engine is ``auto`` and declines in the middle of it, ``work`` is called again, with another engine. So it is,
+    once, where an appliance died.
     """
-    opened = open_target(target, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
-    try:
-        with opened:
-            found = work(opened)
-            opened.confirm()
-            return found
-    except DeclinedError as error:
-        if engine != "auto":
-            raise _declined(error) from error
-        reason = error
-    with _open_image(Path(target), "guestfs", image_format, progress) as opened:
-        opened.notes.insert(0, _note(reason))
-        return work(opened)
+    name, died = engine, False
+    notes: list[str] = []
+    while True:
+        try:
+            with open_target(target, engine=name, image_format=image_format, ssh=ssh, progress=progress) as opened:
+                opened.notes[:0] = notes
+                try:
+                    found = work(opened)
+                    opened.confirm()
+                    return found
+                except DeclinedError as error:
+                    if name != "auto":
+                        raise _declined(error) from error
+                    name, notes = "guestfs", [*notes, _note(error)]
+        except EngineDiedError as error:
+            if died:
+                raise
+            died, notes = True, [*notes, f"it was read a second time, because {error.message}"]
 
 
 def _directory(folder: Path, *, live: bool) -> Engine:

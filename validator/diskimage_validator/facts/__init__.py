@@ -32,11 +32,18 @@ from diskimage_validator.facts.growth import Growth, read_growth
 from diskimage_validator.facts.identity import Identity, read_identity
 from diskimage_validator.facts.leftovers import Leftovers, read_leftovers
 from diskimage_validator.facts.libraries import Libraries, read_libraries
+from diskimage_validator.facts.live.asking import Asked
+from diskimage_validator.facts.live.clock import Clock, read_clock
+from diskimage_validator.facts.live.engines import Running, read_live_engines
+from diskimage_validator.facts.live.kernel import Kernel, read_kernel
+from diskimage_validator.facts.live.probes import Probes, probe_tcp, probe_tls
+from diskimage_validator.facts.live.registry import RegistryProof, read_live_registry
+from diskimage_validator.facts.live.space import LiveSpace, read_live_space
+from diskimage_validator.facts.live.units import Units, read_units
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
-from diskimage_validator.facts.registry_proof import RegistryProof, read_registry_proof
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
 from diskimage_validator.facts.scene import Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
@@ -99,8 +106,15 @@ class Facts:
     accounts: Accounts | Unreadable
     sudo: Sudo | Unreadable | None
     ssh: Ssh | Unreadable | None
-    registry_proof: RegistryProof | Unreadable | None = None
     agreement: Agreement | None = None
+    live_space: LiveSpace | Unreadable | None = None
+    live_engines: tuple[Running, ...] | Unreadable | None = None
+    live_tls: Probes | Unreadable | None = None
+    live_egress: Probes | Unreadable | None = None
+    live_clock: Clock | Unreadable | None = None
+    live_kernel: Kernel | Unreadable | None = None
+    live_units: Units | Unreadable | None = None
+    live_registry: RegistryProof | Unreadable | None = None
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -133,9 +147,14 @@ FACTS: Final[dict[str, Reader]] = {
     "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
     "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
     "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
-    "registry_proof": Reader(
-        "the work with a registry", lambda scene: read_registry_proof(scene.engine, scene.registry)
-    ),
+    "live_space": Reader("free space", lambda scene: read_live_space(scene.engine)),
+    "live_engines": Reader("container engines", lambda scene: read_live_engines(scene.engine)),
+    "live_tls": Reader("TLS handshakes", lambda scene: probe_tls(scene.engine, scene.asked.tls)),
+    "live_egress": Reader("egress", lambda scene: probe_tcp(scene.engine, scene.asked.egress)),
+    "live_clock": Reader("the clock", lambda scene: read_clock(scene.engine)),
+    "live_kernel": Reader("the running kernel", lambda scene: read_kernel(scene.engine)),
+    "live_units": Reader("failed units", lambda scene: read_units(scene.engine)),
+    "live_registry": Reader("the work with a registry", lambda s: read_live_registry(s.engine, s.asked.registry)),
 }
 """How every field of Facts that comes from the target is read."""
 
@@ -149,18 +168,18 @@ def collect(
     *,
     commands: Iterable[str] = (),
     files: Iterable[str] = (),
-    registry: str = "",
+    asked: Asked | None = None,
     only: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Read facts from ``engine``.
 
     ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for;
-    ``registry`` is the one that a running node is to work with, ``NAME:PORT``. ``only`` names the fields of Facts that
-    are wanted, all if None. Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with
-    the reason. Raises DeclinedError if the engine cannot vouch for them.
+    ``asked`` is what a running system is to connect to. ``only`` names the fields of Facts that are wanted, all if
+    None. Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with the reason. Raises
+    DeclinedError if the engine cannot vouch for them.
     """
-    scene = Scene(engine, FACTS, commands=commands, files=files, registry=registry, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, asked=asked, progress=progress)
     with engine.remembering():
         scene.prepare(FACTS if only is None else FACTS.keys() & set(only))
         found: dict[str, Any] = {

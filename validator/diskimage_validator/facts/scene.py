@@ -7,6 +7,7 @@ from typing import Any, Final
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import DeclinedError, ValidatorError
 from diskimage_validator.facts.base import DENIED, FactError, Unreadable
+from diskimage_validator.facts.live.asking import Asked
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
@@ -26,8 +27,8 @@ class Reader:
 class Scene:
     """One target while its facts are read.
 
-    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``registry``
-    is the one that a running node has to work with, empty for none.
+    ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``asked``:
+    what a running system is to connect to.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
@@ -41,13 +42,13 @@ class Scene:
         *,
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
-        registry: str = "",
+        asked: Asked | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.engine = engine
         self.commands = frozenset(commands)
+        self.asked = asked or Asked()
         self.files = frozenset(files)
-        self.registry = registry
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Final
 
 from diskimage_validator.facts.file_modes import STORAGE
-from diskimage_validator.globs import matches
+from diskimage_validator.globs import fixed_folder, matches
 
 EVERYTHING: Final = ("/etc/",)
 """Folders in which every file is read."""
@@ -143,10 +143,19 @@ def _places(homes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def parsers_of(path: str, homes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the parsers that read the regular file at ``path``; none for most files."""
+    if not path.startswith(_reach(homes)):
+        return ()
     names = {name for name in CONFIGURATION if _covers(name, path, homes)}
     if path.startswith(EVERYTHING):
         names.add("urls")
     return tuple(sorted(names))
+
+
+@cache
+def _reach(homes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the path of every file that a parser reads begins with."""
+    patterns = [pattern for patterns in CONFIGURATION.values() for pattern in patterns if pattern[0] == "/"]
+    return (*EVERYTHING, *{fixed_folder(pattern) for pattern in patterns}, *(f"{home}/" for home in homes))
 
 
 def _covers(name: str, path: str, homes: tuple[str, ...]) -> bool:

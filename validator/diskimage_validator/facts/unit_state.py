@@ -185,7 +185,7 @@ class _Links:
                 if parsed and parsed.template == own:
                     yield name
         for name, text in self.folder.links.items():
-            path, dest = name == own and not self.below, posixpath.basename(text) == own
+            path, dest = name == own and not self.below, text.endswith(own) and posixpath.basename(text) == own
             if (path or dest) and not (path and dest):
                 yield name
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from diskimage_validator.model import Report, Result, Severity, Status
 from diskimage_validator.printable import printable
-from diskimage_validator.reports.grouping import CheckResults, by_check, failed_checks, not_asked, waiver_of, where
+from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
 from diskimage_validator.reports.lines import STYLES, WAIVER_STYLES, console_for, plain, print_line
-from diskimage_validator.reports.verdict import VERDICTS, counts_of, remark_on
+from diskimage_validator.reports.verdict_line import write_verdict
 from diskimage_validator.sizes import format_size
 
 _INDENT: Final = " " * 10
@@ -39,15 +39,6 @@ def write_all(report: Report, stream: TextIO, threshold: Severity) -> None:
         _write_check(console, report, group, group.results)
     _write_end(console, report)
     write_verdict(report, stream, threshold)
-
-
-def write_verdict(report: Report, stream: TextIO, threshold: Severity) -> None:
-    """Write one line: the verdict, the counts, and which checks failed."""
-    verdict = VERDICTS[report.exit_status(threshold)]
-    names = f"  {printable(report.target.name)}  against {printable(report.policy_name)}: {counts_of(report)}"
-    remark = remark_on(report, threshold) or ", ".join(failed_checks(report))
-    line = Text.assemble((verdict.word, STYLES[verdict.status]), names, f" ({remark})" if remark else "")
-    console_for(stream).print(line)
 
 
 def _urgency(group: CheckResults) -> int:

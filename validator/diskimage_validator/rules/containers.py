@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from diskimage_validator.rules.base import Model, NonEmpty
+from diskimage_validator.rules.base import Model, NonEmpty, section
 
 EngineName = Literal["docker", "podman"]
 Requirement = Literal["insecureAcceptAnything", "reject", "signedBy", "signedBaseLayer", "sigstoreSigned"]
@@ -36,8 +36,7 @@ class ContainerRules(Model):
     ``docker_users``: members of the group that may use Docker's socket, where there is a Docker; ``storage_drivers``
     and ``storage_roots``: what the engines that are there may use; ``registries``, ``search_registries`` (the whole
     list) and ``short_name_mode``: registries.conf and its drop-ins, merged; ``signatures``: policy.json;
-    ``zuul_roles``: Zuul's roles can edit all that; ``live_registry``: ``NAME:PORT`` of the registry that a running node
-    has to be able to push to.
+    ``zuul_roles``: Zuul's roles can edit all that.
     """
 
     config: bool = False
@@ -48,6 +47,5 @@ class ContainerRules(Model):
     registries: list[RegistryRule] = []
     search_registries: list[NonEmpty] | None = None
     short_name_mode: Literal["enforcing", "permissive", "disabled"] | None = None
-    signatures: SignatureRules = SignatureRules()
+    signatures: SignatureRules = section(SignatureRules)
     zuul_roles: bool = False
-    live_registry: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?:[0-9]{1,5}$")] | None = None

@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import ClassVar, Final
 
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.boot.config_drive import make_config_drive
 from diskimage_validator.engines.boot.credentials import EXTRA, KeyPair, make_key, smbios_strings, tmpfiles_lines
 from diskimage_validator.engines.boot.machine import Machine, MachineDiedError, Progress, accelerators
@@ -92,6 +93,8 @@ class BootEngine(SshEngine):
                 problems.append(f"{accelerator.upper()}: {error.message}")
                 self._release()
                 continue
+            if problems:
+                kvm.remember(problems[0])
             after = f", after {'; '.join(problems)}" if problems else ""
             self.notes = [*self._image.notes, f"booted under {accelerator.upper()}{after}: {note}"]
             return

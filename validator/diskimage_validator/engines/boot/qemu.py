@@ -81,13 +81,14 @@ def command(
     ``accelerator`` is ``kvm`` or ``tcg``; ``strings`` are those of SMBIOS type 11; ``control`` is the descriptor of
     the channel for QMP. The serial console is QEMU's standard output.
     """
-    spawn = "allow" if options.served else "deny"
-    sandbox = f"on,obsolete=deny,elevateprivileges=deny,spawn={spawn},resourcecontrol=deny"
+    # What QEMU starts for a connection inherits its filter, and begins with setsid(2), which "deny" forbids.
+    spawn = "elevateprivileges=children,spawn=allow" if options.served else "elevateprivileges=deny,spawn=deny"
+    sandbox = f"on,obsolete=deny,{spawn},resourcecontrol=deny"
     line = [str(program), "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", sandbox]
     # graphics=off: SeaBIOS talks on the serial console, so even a machine that boots nothing says something.
     line += ["-machine", "q35,graphics=off", "-accel", accelerator + (",thread=multi" if accelerator == "tcg" else "")]
     line += ["-cpu", "host" if accelerator == "kvm" else "max", "-smp", str(options.processors)]
-    line += ["-m", f"{options.memory >> 20}M", "-no-reboot"]
+    line += ["-m", f"{options.memory >> 20}M"]
     line += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     line += ["-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"]
     line += ["-device", "virtio-rng-pci"]

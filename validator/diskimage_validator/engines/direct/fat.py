@@ -93,13 +93,16 @@ class FatFilesystem:
         return [(one.name, one.stat) for one in dict.fromkeys(self._entries_of(path, node).values())]
 
     def _find(self, path: str) -> Node | None:
-        node, here = self._root, "/"
+        node, here, above = self._root, "/", set[int]()
         for part in path.strip("/").split("/") if path != "/" else ():
             if not node.stat.is_dir:
                 return None
             found = self._entries_of(here, node).get(part.rstrip(".").lower())
             if found is None:
                 return None
+            if found.stat.is_dir and found.cluster in above:
+                raise DeclinedError("FAT: a folder is inside itself")
+            above.add(found.cluster)
             node, here = found, f"{here}{part}/"
         return node
 

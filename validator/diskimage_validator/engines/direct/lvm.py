@@ -133,7 +133,7 @@ def _metadata(read: Read, place: int, length: int, size: int) -> str:
     data += read(place + SECTOR, count - len(data))  # the text goes on at the beginning of the ring
     if _crc(data) != crc:
         raise DeclinedError("LVM: the checksum of the metadata is wrong")
-    return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return data.rstrip(b"\0").decode("utf-8", "replace")
 
 
 def _volumes(name: str, group: Section, identity: str, size: int) -> Iterator[LogicalVolume]:

@@ -6,11 +6,10 @@ fs/ext4/super.c.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from diskimage_validator.engines.direct.ext.checksum import crc16, crc32c
-from diskimage_validator.engines.direct.ext.superblock import Superblock
+from diskimage_validator.engines.direct.ext.superblock import OFFSET, Superblock
 from diskimage_validator.engines.direct.ext.volume import Volume
 from diskimage_validator.errors import DeclinedError
 
@@ -22,8 +21,7 @@ INODE_UNINIT: Final = 1
 CHECKSUM: Final = slice(0x1E, 0x20)
 
 
-@dataclass(frozen=True)
-class Groups:
+class Groups(NamedTuple):
     """``tables`` has the offset in bytes of each group's inode table, ``used`` how many of its inodes may be in use."""
 
     tables: tuple[int, ...]
@@ -90,14 +88,11 @@ def _descriptors(volume: Volume, superblock: Superblock) -> Iterator[bytes]:
 def _place(superblock: Superblock, number: int) -> int:
     """Return the block in which the descriptor block ``number`` is."""
     if "meta_bg" not in superblock.features or number < superblock.first_meta_group:
-        return OFFSETS.get(superblock.block_size, 0) + number + 1
+        return OFFSET // superblock.block_size + 1 + number
     group = number * superblock.descriptors_per_block
     place = superblock.first_data_block + group * superblock.blocks_per_group + has_superblock(superblock, group)
-    return place + 1 if superblock.block_size == 1024 and place == 1 and group == 0 else place
-
-
-OFFSETS: Final = {1024: 1}
-"""Block of the superblock: it is the second KiB of the volume."""
+    # With bigalloc the first group begins with block 0 even where the superblock is in block 1.
+    return place + 1 if place * superblock.block_size == OFFSET else place
 
 
 def _checksum(superblock: Superblock, number: int, raw: bytes) -> int:

@@ -61,6 +61,8 @@ class Inodes:
         self._tables = groups.tables
         self._used = groups.used
         self._seed = superblock.seed
+        self._extra_room = superblock.inode_size - BASE_SIZE
+        self._missing = b"" if self._extra_room else bytes(FIELDS.size - BASE_SIZE)
         self._upper_sizes = "large_dir" in superblock.features
         self._held = -1
         self._window = b""
@@ -90,7 +92,7 @@ class Inodes:
         return ROOT if number == ROOT else self._superblock.first_inode
 
     def _raw(self, number: int, first: int) -> bytes:
-        """Return the bytes of an inode, of which at least ``FIELDS.size``. Neighbours are mostly asked for together."""
+        """Return the bytes of an inode, if its number is one from ``first`` on that may be in use."""
         group, index = divmod(number - 1, self._per_group)
         if not first <= number <= self._superblock.inodes or index >= self._used[group]:
             raise DeclinedError(f"ext: inode {number} is named, and cannot be in use")
@@ -103,32 +105,25 @@ class Inodes:
 
     def _stat(self, number: int, raw: bytes) -> Stat:
         """Return what an inode says, if all of it can be."""
-        mode, uid, size, mtime, gid, links, flags, generation, size_upper, uid_upper, gid_upper, checksum, *more = (
-            FIELDS.unpack_from(raw if len(raw) > BASE_SIZE else raw.ljust(FIELDS.size, b"\0"))
-        )
-        extra, checksum_upper, mtime_extra = more
+        (
+            mode, uid, size, mtime, gid, links, flags, generation, size_upper, uid_upper, gid_upper, checksum,
+            extra, checksum_upper, mtime_upper,
+        ) = FIELDS.unpack_from(raw + self._missing)  # fmt: skip
         if self._seed is not None:
-            whole = extra >= CHECKSUM_END
-            found = _checksum(self._seed, number, generation, raw, whole=whole)
-            if found != (checksum | checksum_upper << 16) if whole else found & 0xFFFF != checksum:
+            summed = IDENTITY.pack(number, generation) + raw[:124] + b"\0\0" + raw[126:130]
+            if extra >= CHECKSUM_END:
+                wrong = crc32c(self._seed, summed + b"\0\0" + raw[132:]) != checksum | checksum_upper << 16
+            else:
+                wrong = crc32c(self._seed, summed + raw[130:]) & 0xFFFF != checksum
+            if wrong:
                 raise DeclinedError(f"ext: the checksum of inode {number} is wrong")
-        if mode & 0xF000 == stat.S_IFREG or self._upper_sizes:
+        kind = mode & 0xF000
+        if kind == stat.S_IFREG or self._upper_sizes:
             size |= size_upper << 32
-        if mtime_extra & 3 and (extra >= MTIME_END or not extra):
-            mtime += (mtime_extra & 3) << 32
-        if (
-            mode & 0xF000 not in KINDS
-            or not links
-            or flags & UNREADABLE
-            or size >> 63
-            or extra & 3
-            or extra + BASE_SIZE > len(raw)
-        ):
+        if mtime_upper & 3 and (extra >= MTIME_END or not extra):
+            mtime += (mtime_upper & 3) << 32
+        if kind not in KINDS or not links or flags & UNREADABLE or size >> 63:
             raise DeclinedError(f"ext: inode {number} is not in use, or of no kind that is read")
+        if extra & 3 or extra > self._extra_room:
+            raise DeclinedError(f"ext: inode {number} has {extra} bytes of extra fields")
         return Stat(mode, uid | uid_upper << 16, gid | gid_upper << 16, size, mtime)
-
-
-def _checksum(seed: int, number: int, generation: int, raw: bytes, *, whole: bool) -> int:
-    """Return what the checksum of an inode has to be, if all of it is there: ext4_inode_csum()."""
-    start = IDENTITY.pack(number, generation) + raw[:124] + b"\0\0" + raw[126:130]
-    return crc32c(seed, start + (b"\0\0" + raw[132:] if whole else raw[130:]))

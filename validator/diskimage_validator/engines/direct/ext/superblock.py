@@ -5,8 +5,7 @@ what the kernel would repair or replay first is declined.
 """
 
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from diskimage_validator.engines.direct.ext.checksum import crc32c
@@ -15,6 +14,7 @@ from diskimage_validator.engines.direct.ext.volume import Volume
 from diskimage_validator.errors import DeclinedError
 
 OFFSET: Final = 1024
+"""Where it is, in bytes."""
 SIZE: Final = 1024
 MAGIC: Final = 0xEF53
 VALID: Final = 1
@@ -27,8 +27,7 @@ MAX_DESCRIPTORS: Final = 8 << 20
 """Bytes of group descriptors: 16 TiB of blocks of 4096 bytes."""
 
 
-@dataclass(frozen=True)
-class Superblock:
+class Superblock(NamedTuple):
     """What a reader needs. Sizes in bytes; ``blocks``, ``reserved_blocks`` and the like count blocks.
 
     ``seed`` is what checksums of metadata begin with, None without them.

@@ -1,7 +1,6 @@
 """What statvfs(3) says of the file system once it is mounted: ext4_statfs() of fs/ext4/super.c."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from diskimage_validator.engines.direct.ext.groups import Groups, has_superblock
 from diskimage_validator.engines.direct.ext.superblock import Superblock
@@ -12,8 +11,7 @@ RESERVED_CLUSTERS: Final = 4096
 """What the kernel keeps back for itself: 2 % or 4096 clusters, whichever is less. ext4_set_resv_clusters()."""
 
 
-@dataclass(frozen=True)
-class ExtInfo:
+class ExtInfo(NamedTuple):
     """What ``engines.base.Filesystem`` says, in the same units. ``uuid`` is empty if it is all zero."""
 
     label: str

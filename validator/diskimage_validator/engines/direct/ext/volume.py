@@ -8,8 +8,8 @@ from diskimage_validator.errors import DeclinedError
 WINDOW_BITS: Final = 16
 WINDOW: Final = 1 << WINDOW_BITS
 """Bytes of a window: mostly a cluster of a qcow2 file. QEMU unpacks a compressed one whole, each time it is read."""
-KEPT: Final = 256
-"""Windows that are kept: 16 MiB. What belongs together lies together, so more would hardly be asked for again."""
+KEPT: Final = 64
+"""Windows that are kept: 4 MiB. What belongs together lies together, so more would hardly be asked for again."""
 
 
 class Volume:

@@ -8,9 +8,11 @@ the registry, under REPOSITORY, which is deleted again if the registry allows th
 import secrets
 from typing import Final
 
+from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import EngineError
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.facts.live.asking import ask
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import printable
 
@@ -18,7 +20,9 @@ REPOSITORY: Final = "diskimage-validator/proof"
 TIMEOUT: Final = 300.0
 """Seconds for one step. Under TCG, buildah takes ten to start."""
 SHORT: Final = 60.0
+MAX_DIGEST: Final = 100
 MAX_SAID: Final = 400
+"""Characters of an error that are kept: the last ones, because these tools say the cause at the end."""
 PREPARE: Final = (
     'd=$(mktemp -d) && printf "FROM scratch\\nCOPY proof /proof\\n" >"$d/Containerfile" && echo proof >"$d/proof" '
     '&& printf %s "$d"'
@@ -39,31 +43,31 @@ class Step:
 class RegistryProof:
     """What became of the steps ``build``, ``push``, ``inspect``, ``delete``: the first one that fails is the last.
 
-    ``pushed`` and ``inspected`` are digests, empty before their step. ``delete`` is there after a push, and may fail.
+    There is no step, and ``registry`` is empty, where nobody asked for a registry. ``pushed`` and ``inspected`` are
+    digests, empty before their step. ``delete`` is there after a push, and may fail.
     """
 
     registry: str
-    reference: str
-    steps: tuple[Step, ...]
+    reference: str = ""
+    steps: tuple[Step, ...] = ()
     pushed: str = ""
     inspected: str = ""
 
 
-def read_registry_proof(engine: Engine, registry: str) -> RegistryProof | None:
-    """Return what the node can do with ``registry``, ``NAME:PORT``; None for a target that does not run.
+def read_live_registry(engine: Engine, registry: Address | None) -> RegistryProof | None:
+    """Return what the node can do with ``registry``; None for a target that does not run.
 
-    Raises FactError if nothing can be tried: without a temporary folder, or without ``registry``.
+    Raises FactError if nothing can be tried for want of a temporary folder.
     """
     if not engine.live:
         return None
-    if not registry:
-        raise FactError("there is no registry to try")
-    made = engine.run(["sh", "-c", PREPARE], timeout=SHORT, as_root=True)
-    folder = made.stdout
-    if made.status or not folder.startswith("/"):
-        raise FactError(f"no temporary folder on the node: {_last(made.stderr)}")
+    if registry is None:
+        return RegistryProof("")
+    folder = ask(engine, ["sh", "-c", PREPARE], timeout=SHORT, as_root=True)
+    if not folder.startswith("/"):
+        raise FactError("mktemp on the node: no folder")
     try:
-        return _Proof(engine, registry, folder).run()
+        return _Proof(engine, str(registry), folder).run()
     finally:
         engine.run(["rm", "-rf", "--", folder], timeout=SHORT, as_root=True)
 
@@ -89,14 +93,14 @@ class _Proof:
             pushed = self._engine.run(["cat", digest_file], timeout=SHORT, as_root=True).stdout.strip()
             inspected = (self._succeeds("inspect", inspect) or "").strip()
             self._succeeds("delete", ["skopeo", "delete", f"docker://{self._reference}"])
-        digests = (printable(digest, MAX_SAID) for digest in (pushed, inspected))
+        digests = (printable(digest, MAX_DIGEST) for digest in (pushed, inspected))
         return RegistryProof(self._registry, self._reference, tuple(self._steps), *digests)
 
     def _succeeds(self, name: str, command: list[str]) -> str | None:
         """Run one step and note it down; return its standard output, None if it fails."""
         try:
             done = self._engine.run(command, timeout=TIMEOUT, as_root=True)
-            status, output, said = done.status, done.stdout, _last(done.stderr)
+            status, output, said = done.status, done.stdout, _end(done.stderr)
         except EngineError as error:
             status, output, said = -1, "", error.message
         shown = " ".join(command).replace(self._folder, "DIR")
@@ -104,6 +108,8 @@ class _Proof:
         return None if status else output
 
 
-def _last(text: str) -> str:
+def _end(text: str) -> str:
+    """Return the end of the last line that says something, fit for a report."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return printable(lines[-1], MAX_SAID) if lines else ""
+    said = lines[-1] if lines else ""
+    return printable(said if len(said) <= MAX_SAID else f"…{said[1 - MAX_SAID :]}")

@@ -1,0 +1,55 @@
+"""``./run bench [NAME...] [--image FILE] [--rounds N]``: measure, and write a table and a plot.
+
+Every figure is a median, every ratio a median of pairs that ran right after each other; nothing but ratios should be
+compared between machines. What cannot be measured here is named with the reason.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.report import Comparison, write_csv, write_svg, write_text
+from benchmarks.setup import Setup
+
+SUITE = ("direct", "memory", "fleet", "trivy", "size", "guestfs", "boot", "testinfra")
+"""In the order in which they run: what takes long is last."""
+MIN_ROUNDS = 5
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
+    parser.add_argument("names", metavar="NAME", nargs="*", choices=[*SUITE, []], help=f"{', '.join(SUITE)}; all")
+    parser.add_argument("--image", type=Path, help="a qcow2 that ./run image made; default: the newest here")
+    parser.add_argument("--rounds", type=int, default=MIN_ROUNDS, help=f"default: {MIN_ROUNDS}")
+    parser.add_argument("--node", default="", metavar="ssh://USER@HOST", help="a running node, for testinfra")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks.d"), help="folder; default: benchmarks.d")
+    options = parser.parse_args()
+    here = sorted(Path().glob("*.qcow2"), key=lambda path: path.stat().st_mtime)
+    image: Path | None = options.image or (here[-1] if here else None)
+    if image is None or not image.is_file():
+        parser.error(f"{image or 'an image'} is not here: ./run image makes one, --image names it")
+    if options.rounds < 1:
+        parser.error("--rounds is at least 1")
+    if options.rounds < MIN_ROUNDS:
+        sys.stderr.write(f"warning: fewer than {MIN_ROUNDS} rounds are no measurement\n")
+    found: list[Comparison] = []
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir="/var/tmp") as scratch:
+        setup = Setup(image.resolve(), options.rounds, Path(scratch), options.node)
+        for name in options.names or SUITE:
+            run: Callable[[Setup], list[Comparison]] = import_module(f"benchmarks.suite.{name}").run
+            found += run(setup)
+    write_text(found, sys.stdout)
+    options.output.mkdir(exist_ok=True)
+    with (options.output / "benchmarks.csv").open("w", encoding="utf-8") as stream:
+        write_csv(found, stream)
+    with (options.output / "benchmarks.svg").open("w", encoding="utf-8") as stream:
+        write_svg(found, stream)
+    sys.stdout.write(f"written: {options.output}/benchmarks.csv and benchmarks.svg\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""The harness: commands take turns, so that a noisy machine is noisy for all of them; ratios are made pair by pair.
+
+A command is measured whole: wall time from its start to its end, CPU time of itself and all its children (wait4(2)),
+and memory as the largest sum of the resident sets of its processes, looked at fifty times a second. Pages that
+processes share count for each of them, so the sum is rather too large.
+"""
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PAUSE = 0.02
+TIMEOUT = 1800.0
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is measured: ``name`` for people, the command, and the exit statuses that count as a success.
+
+    ``missing`` says why it cannot run here, and is empty if it can.
+    """
+
+    name: str
+    command: Sequence[str] = ()
+    good: tuple[int, ...] = (0,)
+    missing: str = ""
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Sample:
+    """What one run took: seconds, seconds of CPU, bytes."""
+
+    wall: float
+    cpu: float
+    memory: int
+
+
+@dataclass
+class Measured:
+    """A case and its samples, in the order of the rounds. ``failed`` is what went wrong, if anything did."""
+
+    case: Case
+    samples: list[Sample] = field(default_factory=list)
+    failed: str = ""
+
+    def median(self, value: Callable[[Sample], float]) -> float:
+        """Return the median over the rounds."""
+        return statistics.median(map(value, self.samples))
+
+
+def measure(cases: Sequence[Case], rounds: int, say: Callable[[str], None]) -> list[Measured]:
+    """Run all cases in turns, once to warm up and then ``rounds`` times."""
+    measured = [Measured(case, failed=case.missing) for case in cases]
+    for number in range(rounds + 1):
+        for one in measured:
+            if one.failed:
+                continue
+            try:
+                sample = run_once(one.case)
+            except RuntimeError as error:
+                one.failed = str(error)
+                continue
+            if number:
+                one.samples.append(sample)
+            say(f"round {number} of {rounds}: {one.case.name}: {sample.wall:.2f} s")
+    return measured
+
+
+def ratios(one: Measured, other: Measured) -> list[float]:
+    """Return the ratios of the wall times pair by pair: of what ran right after each other."""
+    return [a.wall / b.wall for a, b in zip(one.samples, other.samples, strict=False)]
+
+
+def run_once(case: Case) -> Sample:
+    """Run a command to its end. Raises RuntimeError if it fails, with the last line that it wrote on standard error."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        case.command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=environment | dict(case.environment),
+    )
+    peak = [0]
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
+    watcher.start()
+    reaper = threading.Timer(TIMEOUT, process.kill)
+    reaper.start()
+    try:
+        said = process.stderr.read() if process.stderr else b""
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        reaper.cancel()
+        if process.stderr:
+            process.stderr.close()
+    wall = time.monotonic() - begin
+    process.returncode = os.waitstatus_to_exitcode(status)
+    watcher.join()
+    if process.returncode not in case.good:
+        lines = said.decode(errors="replace").strip().splitlines()
+        raise RuntimeError(f"exit status {process.returncode}: {lines[-1] if lines else 'said nothing'}")
+    return Sample(wall, usage.ru_utime + usage.ru_stime, max(peak[0], usage.ru_maxrss * 1024))
+
+
+def _watch(pid: int, peak: list[int]) -> None:
+    while (total := sum(map(_resident, _family(pid)))) > 0:
+        peak[0] = max(peak[0], total)
+        time.sleep(PAUSE)
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Yield a process and all below it."""
+    yield pid
+    try:
+        tasks = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:  # it ended
+        return
+    for child in " ".join(tasks).split():
+        yield from _family(int(child))
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except (OSError, IndexError, ValueError):
+        return 0

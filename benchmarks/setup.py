@@ -1,0 +1,60 @@
+"""What the benchmarks have in common: the image, a folder for scratch, and the commands that several of them run."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.measure import Case
+
+from diskimage_validator import open_target
+
+POLICY = "container-node"
+VERDICTS = (0, 1)
+"""Exit statuses of a validation that came to a verdict."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One run: a qcow2 ``image``, how often each command runs, and a ``scratch`` folder that goes away.
+
+    ``node`` is an ssh:// target, or empty.
+    """
+
+    image: Path
+    rounds: int
+    scratch: Path
+    node: str = ""
+
+    def ours(self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "") -> Case:
+        """Return a validation under the full shipped policy, by the engine; of the image unless targets are named."""
+        command = [sys.executable, "-m", "diskimage_validator", "validate", *(targets or [str(self.image)])]
+        command += ["--policy", POLICY, "--engine", engine, "--quiet", *options]
+        return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS)
+
+    def tool(self, name: str, program: str, *arguments: str, package: str) -> Case:
+        """Return a program of somebody else's, missing if this host does not have it."""
+        found = shutil.which(program)
+        return Case(name, [found or program, *arguments], missing="" if found else f"install {package}")
+
+    def virt_inspector(self) -> Case:
+        """Return the peer: it lists what is in the image, and judges nothing."""
+        arguments = ("--no-icon", "--format=qcow2", "-a", str(self.image))
+        return self.tool("virt-inspector", "virt-inspector", *arguments, package="libguestfs-tools")
+
+    @cached_property
+    def root_device(self) -> str:
+        """The device that the root file system is on, by libguestfs' name."""
+        with open_target(str(self.image), engine="direct") as engine:
+            disk = engine.disk()
+            assert disk is not None
+            return next(filesystem.device for filesystem in disk.filesystems if filesystem.mountpoint == "/")
+
+    def convert(self, name: str, *options: str) -> Path:
+        """Return a copy of the image in the scratch folder, made by qemu-img convert with ``options``."""
+        target = self.scratch / name
+        if not target.exists():
+            subprocess.run(["qemu-img", "convert", "-f", "qcow2", *options, str(self.image), str(target)], check=True)
+        return target

@@ -1,0 +1,18 @@
+"""The boot engine against plain QEMU, from its start to the login prompt on the serial console."""
+
+import sys
+
+from benchmarks.measure import Case, measure
+from benchmarks.report import Comparison
+from benchmarks.say import say
+from benchmarks.setup import Setup
+
+GOAL = 15.0
+"""Seconds on top of what the boot itself takes."""
+
+
+def run(setup: Setup) -> list[Comparison]:
+    """Measure both."""
+    plain = Case("plain QEMU to the login prompt", [sys.executable, "-m", "benchmarks.plain_boot", str(setup.image)])
+    measured = measure([setup.ours("boot"), plain], setup.rounds, say)
+    return [Comparison("boot", "boot engine on top of plain QEMU", measured, kind="difference", goal=GOAL)]
