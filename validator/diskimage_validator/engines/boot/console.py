@@ -18,7 +18,7 @@ REMEMBERED: Final = 64 * 1024
 """Bytes of the newest output that are kept in memory."""
 LOG_LIMIT: Final = 16 * 1024 * 1024
 """Bytes after which the log file ends. A boot says 0.1 MB; with everything switched on, 2 MB."""
-MAX_LINE: Final = 160
+MAX_LINE: Final = 400
 PATIENCE: Final = 5.0
 """Seconds to wait for the end of the output once its process is gone."""
 

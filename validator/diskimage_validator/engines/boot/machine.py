@@ -60,6 +60,7 @@ class Machine:
         except BaseException:
             ours.close()
             self._service.stop()
+            self._service.output.close()
             raise
         try:
             self._qmp = Qmp(ours)

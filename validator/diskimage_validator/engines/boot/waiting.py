@@ -19,6 +19,7 @@ from paramiko.ssh_exception import SSHException
 
 from diskimage_validator.engines.boot.machine import Machine, Progress
 from diskimage_validator.errors import EngineError
+from diskimage_validator.printable import printable
 
 ATTEMPT: Final = 5.0
 """Seconds to wait for a banner on one connection. QEMU accepts it before the guest has a network, and then repeats its
@@ -27,6 +28,8 @@ LONG_ATTEMPT: Final = 30.0
 """The same, for a machine that has taken half of its time already."""
 PAUSE: Final = 0.2
 HANDSHAKE: Final = 60.0
+SHOWN: Final = 100
+"""Characters of the console's last line in a word about it."""
 TICK: Final = 2.5
 """Seconds between two words about what the console says; a terminal shows a step after two."""
 
@@ -90,7 +93,8 @@ def telling(machine: Machine, progress: Progress | None) -> Iterator[None]:
             line = machine.last_line()
             if line != told:
                 told = line
-                progress(f"booting under {machine.accelerator.upper()}, {machine.seconds:.0f} s: {line}")
+                shown = printable(line, SHOWN)
+                progress(f"booting under {machine.accelerator.upper()}, {machine.seconds:.0f} s: {shown}")
             over.wait(TICK)
 
     thread = threading.Thread(target=tell, name="progress of the boot", daemon=True)
