@@ -22,12 +22,16 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 @dataclass
 class Machine:
-    """A booted node: its serial log, its host key as seen on the wire, and a shell as the user that was asked for."""
+    """A booted node: its serial log, its host key as seen on the wire, and a shell as the user that was asked for.
+
+    ``port`` of 127.0.0.1 is its SSH server.
+    """
 
     serial: Path
     host_key: paramiko.PKey
     client: paramiko.SSHClient
     boot_seconds: float
+    port: int
 
     def run(self, command: str, timeout: float = 120) -> str:
         """Run a command and return its standard output, stripped. Fails the test if the command does."""
@@ -97,7 +101,7 @@ def boot(
     try:
         client, host_key = _login(process, port, user, key, serial)
         try:
-            yield Machine(serial, host_key, client, time.monotonic() - started)
+            yield Machine(serial, host_key, client, time.monotonic() - started, port)
             with suppress(paramiko.SSHException, EOFError):
                 client.exec_command("sudo systemctl poweroff")
         finally:

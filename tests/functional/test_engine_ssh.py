@@ -77,7 +77,13 @@ def test_root_sees_what_the_folder_has_and_leaves_no_trace(node: Node, as_folder
 
 
 def test_an_account_with_sudo_sees_the_same(node: Node, as_folder: dict[str, Any]) -> None:
-    assert look(node.server.as_user("zuul")) == as_folder
+    server = node.server.as_user("zuul")
+    assert look(server) == as_folder
+    with SshEngine(server.destination, server.options()) as engine:
+        assert engine.read("/etc/passwd")
+        assert engine.notes == []  # no more rights than are needed
+        assert engine.read("/etc/shadow")
+        assert engine.notes == ["what the account may not read was read as root, through sudo"]
 
 
 def test_every_entry_is_what_it_is_in_the_folder(node: Node, engine: SshEngine) -> None:

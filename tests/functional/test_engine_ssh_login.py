@@ -1,12 +1,14 @@
 """Who is let in, and by whom: keys, agents, jump hosts, and host keys that are never taken on trust."""
 
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tests.support.sshd import Server, keygen, make_key, serve
 
 NOBODY = Destination("127.0.0.1", 1, "root")
 """Nobody listens on port 1."""
+NOBODY_URL = "ssh://root@127.0.0.1:1"
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +270,54 @@ def test_a_server_that_says_nothing_is_given_up(tmp_path: Path, server: Server) 
 def test_nobody_there_is_one_clear_line(server: Server) -> None:
     with pytest.raises(EngineError, match=r"cannot reach 127\.0\.0\.1 port 1: Connection refused"):
         SshEngine(NOBODY, server.options())
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_whoever_gives_up_leaves_no_connection(tmp_path: Path, number: int, status: int) -> None:
+    with serve(tmp_path, settings="ForceCommand sleep 20") as hanging:
+        command = [sys.executable, "-m", "diskimage_validator", "ls", hanging.url, "/", "--ssh-config", "none"]
+        command += ["--ssh-key", str(hanging.key), "--host-key", hanging.host_key]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            wait_for(lambda: "sleep 20" in children_of(hanging.process.pid))
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=15)
+        assert process.returncode == status, errors
+        assert "Traceback" not in errors
+        wait_for(lambda: not hanging.sessions())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 25
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def children_of(pid: int) -> str:
+    """Return the command lines of all that descends from a process."""
+    done = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
+    parents = {pid}
+    found = []
+    for line in sorted(done.stdout.splitlines(), key=lambda text: int(text.split()[0])):
+        child, parent, arguments = line.split(None, 2)
+        if int(parent) in parents:
+            parents.add(int(child))
+            found.append(arguments)
+    return "\n".join(found)
+
+
+def test_several_nodes_are_judged_side_by_side(server: Server, bastion: Server, tmp_path: Path) -> None:
+    authorize(bastion, server)
+    policy, known = tmp_path / "policy.yaml", tmp_path / "known_hosts"
+    policy.write_text("version: 1\nname: plain\nos: {}\n")
+    known.write_text(line(server) + line(bastion))
+    command = [sys.executable, "-m", "diskimage_validator", "validate", server.url, bastion.url, NOBODY_URL]
+    command += ["--policy", str(policy), "--ssh-config", "none", "--known-hosts", str(known), "--format", "json"]
+    command += ["--ssh-key", str(server.key), "--report", f"json={tmp_path}/{{name}}.json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 3  # nobody listens on port 1
+    for judged in (server, bastion):
+        report = json.loads((tmp_path / f"{judged.user}@127.0.0.1:{judged.port}.json").read_text())
+        assert report["engine"] == "ssh"
+        assert report["target"]["name"] == judged.url
+        assert report["summary"]["pass"] > 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diskimage_validator.engines.direct.blocks import AHEAD, BLOCK, CACHED_BLOCKS, Blocks, window
+from diskimage_validator.engines.direct.blocks import AHEAD, BLOCK, CACHED, LEAST_BLOCKS, Blocks, window
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import DeclinedError
@@ -72,7 +72,8 @@ def test_nothing_beyond_the_end_is_read(raw: Path) -> None:
 
 def test_blocks_are_kept_within_bounds_and_read_ahead() -> None:
     asked: list[tuple[int, int]] = []
-    size = (CACHED_BLOCKS + 50) * BLOCK
+    kept = CACHED // BLOCK
+    size = (kept + 50) * BLOCK
 
     def source(offset: int, length: int) -> bytes:
         asked.append((offset // BLOCK, length // BLOCK))
@@ -84,13 +85,28 @@ def test_blocks_are_kept_within_bounds_and_read_ahead() -> None:
     blocks.read(BLOCK, 10)
     blocks.read(2 * BLOCK, 10)
     assert asked == [(0, 1), (1, AHEAD)]
-    for number in range(CACHED_BLOCKS + 50):
+    for number in range(kept + 50):
         blocks.read(number * BLOCK, 1)
-    assert len(blocks._cache) == CACHED_BLOCKS
+    assert len(blocks._cache) == kept
     asked.clear()
-    large = CACHED_BLOCKS // 4 + 1
+    large = kept // 4 + 1
     blocks.read(20 * BLOCK, large * BLOCK)
     assert asked == [(20, large)]
+
+
+def test_blocks_are_as_large_as_clusters() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def source(offset: int, length: int) -> bytes:
+        asked.append((offset, length))
+        return bytes(length)
+
+    blocks = Blocks(source, 100 * MIB, 2 * MIB)
+    for number in range(49, -1, -1):
+        blocks.read(number * 2 * MIB + 5000, 100)
+        blocks.read(number * 2 * MIB + MIB, 4096)
+    assert asked == [(number * 2 * MIB, 2 * MIB) for number in range(49, -1, -1)]
+    assert len(blocks._cache) == LEAST_BLOCKS
 
 
 def test_gaps_between_known_blocks_are_asked_for_once_each() -> None:

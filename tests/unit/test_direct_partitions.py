@@ -193,6 +193,13 @@ def test_partitions_of_a_gpt_in_impossible_places_are_declined(gpt: Path, change
     assert said in declined(gpt)
 
 
+def test_a_partition_within_microsofts_reserved_one_is_declined(tmp_path: Path) -> None:
+    script = "label: gpt\nsize=8MiB, type=E3C9E316-0B5C-4DB8-817D-F92DF00215AE\n,4MiB\n,4MiB\n,4MiB\n,4MiB\n,\n"
+    disk = disks.partitioned(tmp_path / "disk", script)
+    rewritten(disk, {5 * 128 + 32: struct.pack("<QQ", 4096, 4200)})
+    assert "overlaps" in declined(disk)
+
+
 @pytest.fixture
 def logical(tmp_path: Path) -> Path:
     return disks.partitioned(tmp_path / "disk", LOGICAL)

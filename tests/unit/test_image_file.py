@@ -40,7 +40,7 @@ def test_compression_is_that_of_the_clusters(tmp_path: Path, options: list[str],
     image = tmp_path / "node.qcow2"
     subprocess.run(["qemu-img", "convert", *options, "-O", "qcow2", str(tmp_path / "node.raw"), str(image)], check=True)
     facts = examine(image)
-    assert (facts.compat, facts.compression) == ("1.1", compression)
+    assert (facts.compat, facts.compression, facts.cluster_size) == ("1.1", compression, 65536)
 
 
 def test_an_old_qcow2_says_so(tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ Every length is checked against what is there, so that bad input ends in a DerEr
 """
 
 from collections.abc import Iterator
-from typing import Final
-
-from diskimage_validator.frozen import dataclass
+from typing import Final, NamedTuple
 
 INTEGER: Final = 0x02
 OCTET_STRING: Final = 0x04
@@ -20,8 +18,7 @@ class DerError(ValueError):
     """The bytes are no DER."""
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(NamedTuple):
     """One element: its tag (a single byte), its content, and how many bytes it takes with its header."""
 
     tag: int

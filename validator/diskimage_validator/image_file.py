@@ -38,7 +38,7 @@ class ImageFile:
 
     ``digest`` is on its way; whoever closes an engine stops it.
 
-    ``compat`` and ``compression`` are qcow2's (see Disk), None for any other format.
+    ``compat``, ``compression`` (see Disk) and ``cluster_size`` are qcow2's, None for any other format.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class ImageFile:
     digest: Digest = field(compare=False)
     compat: str | None = None
     compression: str | None = None
+    cluster_size: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -89,6 +90,7 @@ def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:
         digest=digest,
         compat=features.get("compat"),
         compression=_compression(features, checked) if detected == "qcow2" else None,
+        cluster_size=details.get("cluster-size") if detected == "qcow2" else None,
         notes=(f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else (),
     )
 

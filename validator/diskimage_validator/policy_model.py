@@ -9,7 +9,7 @@ from diskimage_validator.endpoints import Endpoint
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.rules.access import AccessRules
 from diskimage_validator.rules.air_gap import AirGapRules
-from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField
+from diskimage_validator.rules.base import DateField, Model, NonEmpty, SeverityField, section
 from diskimage_validator.rules.certificates import CertificateRules
 from diskimage_validator.rules.containers import ContainerRules
 from diskimage_validator.rules.files import FileRules
@@ -46,21 +46,21 @@ class Rules(Model):
     name: NonEmpty
     description: str = ""
     extends: NonEmpty | None = None
-    os: OsRules = OsRules()
+    os: OsRules = section(OsRules)
     architecture: NonEmpty | None = None
-    packages: PackageRules = PackageRules()
-    commands: CommandRules = CommandRules()
-    certificates: CertificateRules = CertificateRules()
-    air_gap: AirGapRules = AirGapRules()
-    containers: ContainerRules = ContainerRules()
-    services: ServiceRules = ServiceRules()
-    boot: BootRules = BootRules()
-    access: AccessRules = AccessRules()
-    hygiene: HygieneRules = HygieneRules()
-    files: FileRules = FileRules()
-    disk: DiskRules = DiskRules()
-    provenance: ProvenanceRules = ProvenanceRules()
-    live: LiveRules = LiveRules()
+    packages: PackageRules = section(PackageRules)
+    commands: CommandRules = section(CommandRules)
+    certificates: CertificateRules = section(CertificateRules)
+    air_gap: AirGapRules = section(AirGapRules)
+    containers: ContainerRules = section(ContainerRules)
+    services: ServiceRules = section(ServiceRules)
+    boot: BootRules = section(BootRules)
+    access: AccessRules = section(AccessRules)
+    hygiene: HygieneRules = section(HygieneRules)
+    files: FileRules = section(FileRules)
+    disk: DiskRules = section(DiskRules)
+    provenance: ProvenanceRules = section(ProvenanceRules)
+    live: LiveRules = section(LiveRules)
     severity: dict[str, SeverityField] = {}
     waivers: list[WaiverRule] = []
 

@@ -157,9 +157,12 @@ class DirectoryEngine(Engine):
 
     def _error(self, error: OSError) -> ValidatorError:
         message = f"{error.filename}: {error.strerror}"
-        if error.errno in DENIED:
+        if error.errno == errno.ENOENT:
+            return EntryNotFoundError(message)
+        # Who validates a folder can choose to be root. A user of a running system may have to do without.
+        if self.live and error.errno in DENIED:
             return self.deny(str(error.filename), AS_ROOT)
-        return EntryNotFoundError(message) if error.errno == errno.ENOENT else EngineError(message)
+        return EngineError(message, _hint(error))
 
 
 def _hint(error: OSError) -> str:

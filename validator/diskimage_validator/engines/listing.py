@@ -18,7 +18,7 @@ from diskimage_validator.engines.base import PATH_MAX, Stat
 
 SYSROOT: Final = "/sysroot"
 """Where the appliance mounts what it is told to mount: guestfsd(8)."""
-MAX_BYTES: Final = 96 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a listing; an entry has about 60. What does not fit is read folder by folder."""
 FILE: Final = "/tmp/diskimage-validator-listing"  # noqa: S108 - in the appliance, where nobody else is
 DONE: Final = f"{FILE}-done"

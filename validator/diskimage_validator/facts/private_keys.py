@@ -23,6 +23,8 @@ _BEGIN: Final = re.compile(
     rb"|^(PuTTY-User-Key-File-[0-9]): \S",
     re.MULTILINE,
 )
+_MARKS: Final = (b"PRIVATE KEY", b"PuTTY-User-Key-File-")
+"""One of them is in all that ``_BEGIN`` finds."""
 _BODY: Final = re.compile(rb"[A-Za-z0-9+/=]{32}")
 _HEAD: Final = 4096
 """Bytes after the first line in which a key has to begin and to say whether it is encrypted."""
@@ -46,6 +48,8 @@ def find_private_keys(data: bytes) -> tuple[PrivateKey, ...]:
         return (found,) if found else ()
     if match := _GNUPG.search(data[:_HEAD]):
         return (PrivateKey("GnuPG", match[1] is not None, data.count(b"\n", 0, match.start()) + 1),)
+    if not any(mark in data for mark in _MARKS):  # as in most files
+        return ()
     keys: list[PrivateKey] = []
     for key in _text(data):
         keys.append(key)

@@ -118,9 +118,9 @@ def _search(tree: Iterable[tuple[str, Stat]]) -> tuple[list[_Site], set[str]]:
     sites: list[_Site] = []
     configurations: set[str] = set()
     for path, entry in tree:
-        if entry.is_file and path.endswith("/pyvenv.cfg"):
+        if path.endswith("/pyvenv.cfg") and entry.is_file:
             configurations.add(posixpath.dirname(path))
-        elif entry.is_dir and path.endswith("-packages") and (match := _SITE.fullmatch(path)):
+        elif path.endswith("-packages") and entry.is_dir and (match := _SITE.fullmatch(path)):
             sites.append(_Site(path, match["prefix"], match["version"], match["kind"]))
     return sites, configurations
 
@@ -181,7 +181,7 @@ class _Reader:
         self._below: dict[str, list[tuple[str, Stat]]] = {folder: [] for folder in folders}
         self._count = 0
         for path, entry in tree:
-            folder = posixpath.dirname(path)
+            folder = path.rpartition("/")[0]
             if folder in self._below:
                 self._below[folder].append((path, entry))
 

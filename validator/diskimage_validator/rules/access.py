@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from diskimage_validator.rules.base import Model, NonEmpty
+from diskimage_validator.rules.base import Model, NonEmpty, section
 
 FingerprintField = Annotated[str, Field(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
 """A key's fingerprint as ``ssh-keygen -l`` prints it."""
@@ -81,7 +81,7 @@ class KeyRules(Model):
 class AccessRules(Model):
     """Who may log in, and how."""
 
-    accounts: AccountRules = AccountRules()
+    accounts: AccountRules = section(AccountRules)
     sudo: SudoRules | None = None
     authorized_keys: KeyRules | None = None
     sshd: dict[NonEmpty, SettingField] | None = None

@@ -80,6 +80,14 @@ GlobField = Annotated[
 
 
 class Model(BaseModel):
-    """Base of all parts of a policy: strict, frozen, no unknown keys."""
+    """Base of all parts of a policy: strict, frozen, no unknown keys.
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    Validators are made when something is validated, which is the whole policy: the parts need none of their own.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, arbitrary_types_allowed=True, defer_build=True)
+
+
+def section(model: type[Model]) -> Any:
+    """Return the default of a section that is left out: as ``model()``, which would make a validator for it alone."""
+    return Field(default_factory=model.model_construct, json_schema_extra={"default": {}})

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from diskimage_validator.rules.base import Model, NonEmpty
+from diskimage_validator.rules.base import Model, NonEmpty, section
 
 EngineName = Literal["docker", "podman"]
 Requirement = Literal["insecureAcceptAnything", "reject", "signedBy", "signedBaseLayer", "sigstoreSigned"]
@@ -47,5 +47,5 @@ class ContainerRules(Model):
     registries: list[RegistryRule] = []
     search_registries: list[NonEmpty] | None = None
     short_name_mode: Literal["enforcing", "permissive", "disabled"] | None = None
-    signatures: SignatureRules = SignatureRules()
+    signatures: SignatureRules = section(SignatureRules)
     zuul_roles: bool = False

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from diskimage_validator.endpoints import Address, parse_address
 from diskimage_validator.errors import UsageError
-from diskimage_validator.rules.base import Model, NonEmpty, SizeField
+from diskimage_validator.rules.base import Model, NonEmpty, SizeField, section
 
 
 def _address(value: Any) -> Address:
@@ -72,14 +72,14 @@ class LiveUnitRules(Model):
 class LiveRules(Model):
     """What only a running system can tell, all optional."""
 
-    disk: LiveDiskRules = LiveDiskRules()
+    disk: LiveDiskRules = section(LiveDiskRules)
     container_engine: Annotated[list[Literal["podman", "docker"]], Field(min_length=1)] | None = None
     """One of these works."""
     tls: list[AddressField] = []
     """Endpoints whose certificates verify from the node, with its own trust store."""
-    egress: LiveEgressRules = LiveEgressRules()
-    clock: LiveClockRules = LiveClockRules()
-    modules: LiveModuleRules = LiveModuleRules()
+    egress: LiveEgressRules = section(LiveEgressRules)
+    clock: LiveClockRules = section(LiveClockRules)
+    modules: LiveModuleRules = section(LiveModuleRules)
     registry: AddressField | None = None
     """An image can be built, pushed there, and found there."""
     min_entropy: Annotated[int, Field(ge=1)] | None = None

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.relations import Relation, parse_relation
-from diskimage_validator.rules.base import CommandsField, Model, NonEmpty, RelationField
+from diskimage_validator.rules.base import CommandsField, Model, NonEmpty, RelationField, section
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -125,8 +125,8 @@ class PackageRules(Model):
     states: StateRules | None = None
     foreign_architectures: list[NonEmpty] | None = None
     """Architectures that packages may have besides the image's own; left out, not looked at."""
-    origins: OriginRules = OriginRules()
-    python: PythonRules = PythonRules()
+    origins: OriginRules = section(OriginRules)
+    python: PythonRules = section(PythonRules)
 
 
 class CommandRules(Model):

@@ -1,7 +1,7 @@
 """Random access to a disk through a bounded cache of blocks.
 
 A compressed qcow2 is decompressed cluster by cluster, and QEMU does not keep what it decompressed: whoever reads 4 KiB
-at a time would have each cluster decompressed sixteen times. So everything is read in blocks of the usual cluster size.
+at a time would have each cluster decompressed sixteen times. So everything is read in blocks of the cluster's size.
 """
 
 from collections import OrderedDict
@@ -15,18 +15,25 @@ Read = Callable[[int, int], bytes]
 
 BLOCK: Final = 64 * 1024
 """qcow2's default cluster size, in bytes."""
-CACHED_BLOCKS: Final = 128
-"""8 MiB. Readers of file systems keep what they need again; four times as much saves one request in ten."""
+CACHED: Final = 8 * 1024 * 1024
+"""Bytes. Readers of file systems keep what they need again; four times as much saves one request in ten."""
+LEAST_BLOCKS: Final = 16
+"""Blocks that are kept at least, of 2 MiB at most: the largest cluster of qcow2."""
 AHEAD: Final = 2
 """Blocks that are read at once where one follows another."""
 
 
 class Blocks:
-    """``size`` bytes of which ``source`` returns any part; ``read`` is the same with a cache in between."""
+    """``size`` bytes of which ``source`` returns any part; ``read`` is the same with a cache in between.
 
-    def __init__(self, source: Callable[[int, int], bytes | bytearray], size: int) -> None:
+    ``block`` is how many bytes cost hardly more to read than one.
+    """
+
+    def __init__(self, source: Callable[[int, int], bytes | bytearray], size: int, block: int = BLOCK) -> None:
         self._source = source
         self._size = size
+        self._block_size = block
+        self._kept = max(CACHED // block, LEAST_BLOCKS)
         self._cache: OrderedDict[int, bytes] = OrderedDict()
         self._expected = -1
 
@@ -35,11 +42,11 @@ class Blocks:
         check_bounds(offset, length, self._size)
         if length == 0:
             return b""
-        number, start = divmod(offset, BLOCK)
-        if start + length <= BLOCK:
+        number, start = divmod(offset, self._block_size)
+        if start + length <= self._block_size:
             return self._block(number)[start : start + length]
-        last = (offset + length - 1) // BLOCK
-        if last - number >= CACHED_BLOCKS // 4:  # so much at once would only drive out what is needed again
+        last = (offset + length - 1) // self._block_size
+        if last - number >= self._kept // 4:  # so much at once would only drive out what is needed again
             return bytes(self._source(offset, length))
         self._fill(number, last)
         return b"".join(self._block(each) for each in range(number, last + 1))[start : start + length]
@@ -67,14 +74,14 @@ class Blocks:
             start = end
 
     def _fetch(self, number: int, count: int) -> None:
-        begin = number * BLOCK
-        data = self._source(begin, min(count * BLOCK, self._size - begin))
-        for start in range(0, len(data), BLOCK):
-            self._cache[number] = bytes(data[start : start + BLOCK])
+        size = self._block_size
+        data = self._source(number * size, min(count * size, self._size - number * size))
+        for start in range(0, len(data), size):
+            self._cache[number] = bytes(data[start : start + size])
             self._cache.move_to_end(number)
             number += 1
         self._expected = number
-        while len(self._cache) > CACHED_BLOCKS:
+        while len(self._cache) > self._kept:
             self._cache.popitem(last=False)
 
 

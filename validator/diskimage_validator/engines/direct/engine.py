@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import ClassVar, Final, ParamSpec, TypeVar
 
 from diskimage_validator.engines.base import Disk, Filesystem, Stat
-from diskimage_validator.engines.direct.blocks import Blocks
+from diskimage_validator.engines.direct.blocks import BLOCK, Blocks
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.engines.direct.slot import SECTOR
 from diskimage_validator.engines.direct.storage import FileSystem, read_storage
@@ -30,7 +30,7 @@ class DirectEngine(DiskEngine):
     """Read-only view of an image's root file system, with the file systems of its fstab mounted where they belong.
 
     Raises DeclinedError, now or at any later access, for what it cannot read with certainty. An engine that declined
-    once does so for ever, and ``confirm`` tells.
+    once does so for ever, and ``confirm`` tells. The thread that opens it has to live as long as it is used.
     """
 
     name: ClassVar[str] = "direct"
@@ -46,7 +46,7 @@ class DirectEngine(DiskEngine):
         self._server = QemuNbd(image)
         try:
             self.notes.extend([*image.notes, *self._server.notes])
-            blocks = Blocks(self._server.read, self._server.size)
+            blocks = Blocks(self._server.read, self._server.size, max(BLOCK, image.cluster_size or 0))
             self._storage = self._ask(read_storage, blocks.read, self._server.size)
             if self._storage.table.sector != SECTOR:
                 size = self._storage.table.sector

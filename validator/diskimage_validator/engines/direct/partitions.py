@@ -45,10 +45,10 @@ def read_table(read: Read, size: int) -> Table:
         return _no_table(head)
     if is_protective(head[:SECTOR]):
         sector = places[0] if places else SECTOR
-        return Table("gpt", _checked(read_gpt(read, size, sector), size), sector)
+        return Table("gpt", _checked(read_gpt(read, size, sector), size, nested=False), sector)
     if places:
         raise DeclinedError("the disk has an MBR and a GPT")
-    slots = _checked(read_mbr(read), size)
+    slots = _checked(read_mbr(read), size, nested=True)
     return Table("mbr", slots) if slots else _no_table(head)
 
 
@@ -59,10 +59,10 @@ def _no_table(head: bytes) -> Table:
     return Table("none")
 
 
-def _checked(slots: list[Slot], size: int) -> tuple[Slot, ...]:
+def _checked(slots: list[Slot], size: int, *, nested: bool) -> tuple[Slot, ...]:
     """Return ``slots`` by their place; decline partitions that overlap or are not on the disk.
 
-    A logical partition is within its extended one, but behind the sector that describes it.
+    Where they may be ``nested``, a logical partition is within its extended one, behind the sector that describes it.
     """
     ordered = sorted(slots, key=lambda slot: slot.partition.start)
     end = SECTOR
@@ -70,8 +70,8 @@ def _checked(slots: list[Slot], size: int) -> tuple[Slot, ...]:
         one = slot.partition
         if one.start < end or one.size <= 0 or one.start + one.size > size:
             raise DeclinedError(f"{one.device} overlaps another partition, or is not on the disk")
-        end = one.start + (SECTOR if slot.container else one.size)
-    for container in (slot.partition for slot in ordered if slot.container):
+        end = one.start + (SECTOR if nested and slot.container else one.size)
+    for container in (slot.partition for slot in ordered if nested and slot.container):
         for one in (slot.partition for slot in ordered if not slot.container):
             inside = container.start <= one.start < container.start + container.size
             if inside and (one.number < 5 or one.start + one.size > container.start + container.size):

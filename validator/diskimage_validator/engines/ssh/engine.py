@@ -161,7 +161,7 @@ class SshEngine(Engine):
             try:
                 return ask()
             except PermissionError:
-                if not self._rights.elevate():
+                if not self._elevate():
                     raise
                 return ask()
         except PermissionError:
@@ -175,6 +175,12 @@ class SshEngine(Engine):
                 self._lost = f"{self.target.name}: the connection is lost: {error}"
             raise EngineError(self._lost or f"{path}: {error}") from error
 
+    def _elevate(self) -> bool:
+        if not self._rights.elevate():
+            return False
+        self.notes.append("what the account may not read was read as root, through sudo")
+        return True
+
     # All files at once.
 
     def _take_tree(self) -> None:
@@ -184,7 +190,7 @@ class SshEngine(Engine):
         if self._progress:
             self._progress("taking the list of all files")
         self._tree = self._list_all()
-        if self._tree is not None and self._tree.closed and self._rights.elevate():
+        if self._tree is not None and self._tree.closed and self._elevate():
             self._tree = self._list_all()
         self._no_tree = self._tree is None
         if self._tree is not None:
