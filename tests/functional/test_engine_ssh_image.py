@@ -47,6 +47,7 @@ class Judged:
 def judged(node_image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
     folder = tmp_path_factory.mktemp("live")
     with boot(node_image.path, folder, user="zuul", key=node_image.key, size="80G") as machine:
+        machine.run("systemctl is-system-running --wait || true", timeout=300)
         status, stderr = call(machine, node_image, folder)
         facts = json.loads((folder / "facts.json").read_text())
         yield Judged(status, stderr, json.loads((folder / "report.json").read_text()), facts)
