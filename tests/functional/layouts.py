@@ -1,7 +1,7 @@
 """Disks with the same small system in different layouts: partition tables, file systems, LVM, btrfs, sectors.
 
-All are made in one libguestfs appliance, because it needs neither root nor a device mapper of the host; but for xfs,
-which the appliance can mount and not make: mkfs.xfs makes an empty one in a file.
+They are made in one libguestfs appliance, because it needs neither root nor a device mapper of the host; but for xfs,
+which the appliance can mount and not make: mkfs.xfs makes an empty one in a file. See plain_disks for the rest.
 """
 
 import subprocess
@@ -66,6 +66,16 @@ class Layout:
             places = [place for _, place in part.subvolumes] or [part.mountpoint]
             found |= {place: "xfs" if part.type == "lvm" else part.type for place in places if place}
         return found
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be made without an appliance."""
+        return self.sector == 512 and {part.type for part in self.parts} <= {"", "ext3", "ext4", "swap", "vfat"}
+
+    def below(self, mountpoint: str) -> list[str]:
+        """Return where something is mounted in the file system at ``mountpoint``."""
+        deeper = [place for place in self.mountpoints if place != mountpoint and Path(place).is_relative_to(mountpoint)]
+        return [place for place in deeper if not any(parent in deeper for parent in map(str, Path(place).parents))]
 
     def tree(self, tree: Tree) -> dict[str, Entry]:
         """Return the system ``tree`` with what belongs to this layout: its fstab, and a boot loader on its ESP."""
@@ -139,11 +149,8 @@ class Builder:
 
     def _unpack(self, mountpoint: str, where: str, layout: Layout, tree: Tree) -> None:
         """Unpack what ``tree`` has below ``mountpoint``, without what is mounted further down."""
-        deeper = [
-            place for place in layout.mountpoints if place != mountpoint and Path(place).is_relative_to(mountpoint)
-        ]
         file = self.folder / "tree.tar"
-        file.write_bytes(tar(tree, mountpoint, without=min(deeper, key=len, default="")))
+        file.write_bytes(tar(tree, mountpoint, without=next(iter(layout.below(mountpoint)), "")))
         self.handle.tar_in(str(file), where)
 
     def _btrfs(self, device: str, part: Part, layout: Layout, tree: Tree) -> None:

@@ -17,6 +17,7 @@ from diskimage_validator.facts import Facts, collect
 from diskimage_validator.facts.disk import DiskFacts
 from diskimage_validator.runner import inspect
 from tests.functional.layouts import BIOS_BOOT, ESP, XFS_MIB, Layout, Part, Tree, made_disks
+from tests.functional.plain_disks import plain_disk
 from tests.support import images
 from tests.support.memory_engine import MemoryEngine
 from tests.support.rpm_images import lay_out, rhel
@@ -90,7 +91,7 @@ def disk_name(layout: str, content: str) -> str:
 
 @pytest.fixture(scope="module")
 def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
-    """Make a disk for each layout and content that somebody reads, in one appliance."""
+    """Make a disk for each layout and content that somebody reads; those that need it, in one appliance."""
     made = {
         disk_name(layout, content): (LAYOUTS[layout], CONTENTS[content]())
         for layout in LAYOUTS
@@ -98,8 +99,15 @@ def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]
         if not LAYOUTS[layout].declined or (layout, content) in READ_BY_GUESTFS
     }
     made["unclear"] = (UNCLEAR, rhel())
-    with made_disks(tmp_path_factory.mktemp("layouts"), made) as paths:
-        yield paths
+    folder = tmp_path_factory.mktemp("layouts")
+    plain = {
+        name: plain_disk(folder / f"{name}.raw", layout, layout.tree(tree))
+        for name, (layout, tree) in made.items()
+        if layout.is_plain
+    }
+    others = {name: disk for name, disk in made.items() if name not in plain}
+    with made_disks(folder, others) as paths:
+        yield plain | paths
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 import pytest
 
-from diskimage_validator.facts.base import FactError
-from diskimage_validator.facts.login import read_login
+from diskimage_validator.facts.login import NoLoginError, read_login
 from diskimage_validator.login import Login
 from tests.support import images, node
 from tests.support.memory_engine import Entry, Folder, MemoryEngine
@@ -46,14 +45,14 @@ def test_where_there_is_no_other_place_the_key_is_added() -> None:
 def test_root_is_taken_where_nobody_has_sudo_and_sshd_lets_root_in() -> None:
     tree = {path: entry for path, entry in make(sshd="").items() if "sudoers" not in path}
     assert login({**tree, "/root": Folder(0o700)}).user == "root"
-    with pytest.raises(FactError, match=r"zuul: sudo without a password is not allowed; root: PermitRootLogin no"):
+    with pytest.raises(NoLoginError, match=r"zuul: sudo without a password is not allowed; root: PermitRootLogin no"):
         login({**tree, SSHD: "PermitRootLogin no\n"})
 
 
 def test_the_user_that_was_asked_for_is_taken() -> None:
     tree = {**make(sshd="PermitRootLogin yes\n"), "/root": Folder(0o700)}
     assert login(tree, "root").user == "root"
-    with pytest.raises(FactError, match="there is no user nobody-like-that"):
+    with pytest.raises(NoLoginError, match="there is no user nobody-like-that"):
         login(tree, "nobody-like-that")
 
 
@@ -68,26 +67,26 @@ def test_the_user_that_was_asked_for_is_taken() -> None:
     ],
 )
 def test_who_is_kept_out_by_sshd_is_not_taken(text: str, reason: str) -> None:
-    with pytest.raises(FactError, match=f"zuul: .*{reason}"):
+    with pytest.raises(NoLoginError, match=f"zuul: .*{reason}"):
         login(make(sshd=f"PermitRootLogin no\n{text}"))
 
 
 def test_sshd_has_to_be_there_and_take_keys() -> None:
-    with pytest.raises(FactError, match="no configuration of sshd"):
+    with pytest.raises(NoLoginError, match="no configuration of sshd"):
         login(make(sshd=None))
-    with pytest.raises(FactError, match="PubkeyAuthentication no in /etc/ssh/sshd_config"):
+    with pytest.raises(NoLoginError, match="PubkeyAuthentication no in /etc/ssh/sshd_config"):
         login(make(sshd="PubkeyAuthentication no\n"))
 
 
 @pytest.mark.parametrize("version", ["249.11-0ubuntu3", "1:249-1"])
 def test_an_older_systemd_needs_cloud_init(version: str) -> None:
     tree = make(version)
-    with pytest.raises(FactError, match="systemd 249 reads no credentials: 252 does"):
+    with pytest.raises(NoLoginError, match="systemd 249 reads no credentials: 252 does"):
         login(tree)
     tree |= {"/usr/bin/cloud-init": b"", "/etc/cloud/cloud.cfg": CLOUD}
     assert login(tree) == Login("debian", "config-drive")
     assert login(tree, "debian").user == "debian"
-    with pytest.raises(FactError, match="249"):
+    with pytest.raises(NoLoginError, match="249"):
         login(tree, "zuul")
 
 
@@ -95,7 +94,7 @@ def test_an_older_systemd_needs_cloud_init(version: str) -> None:
 def test_a_default_user_with_an_odd_name_is_none(name: object) -> None:
     tree = make("249", sshd="")
     tree |= {"/usr/bin/cloud-init": b"", "/etc/cloud/cloud.cfg": CLOUD.replace("debian", f'"{name}"')}
-    with pytest.raises(FactError, match="249"):
+    with pytest.raises(NoLoginError, match="249"):
         login(tree)
 
 
@@ -107,5 +106,5 @@ def test_an_epoch_is_no_version() -> None:
 def test_a_home_that_is_not_there_or_not_printable_gets_no_file(home: str) -> None:
     passwd = str(node.tree()["/etc/passwd"]).replace("/home/zuul", home)
     tree = make(passwd=passwd, sshd="AuthorizedKeysFile .ssh/keys\nPermitRootLogin no\n")
-    with pytest.raises(FactError, match="zuul: sshd has no file"):
+    with pytest.raises(NoLoginError, match="zuul: sshd has no file"):
         login(tree)

@@ -15,7 +15,7 @@ from diskimage_validator.engines.open import BOOT, read_target
 from diskimage_validator.errors import DeclinedError, TargetError, UsageError
 from diskimage_validator.facts import FACTS, Facts
 from diskimage_validator.facts.base import FactError
-from diskimage_validator.facts.login import read_login
+from diskimage_validator.facts.login import NoLoginError, read_login
 from diskimage_validator.login import Login
 
 AT_REST: Final = frozenset(
@@ -77,10 +77,12 @@ def inspect_booted(
 def _find_login(rest: Engine, user: str) -> Login:
     try:
         return read_login(rest, user)
-    except FactError as error:
-        if rest.name == "direct":
-            raise DeclinedError(error.message, error.hint) from error
+    except NoLoginError as error:
         raise TargetError(
             f"nobody can log in to this image with a key of our own: {error.message}",
             "it takes an sshd, and a user with passwordless sudo or a root who may log in with a key",
         ) from error
+    except FactError as error:
+        if rest.name == "direct":
+            raise DeclinedError(error.message, error.hint) from error
+        raise

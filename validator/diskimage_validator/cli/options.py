@@ -16,7 +16,8 @@ facts_engine_option = click.option(
     "--engine",
     type=click.Choice([*ENGINES, BOTH, BOOT]),
     default="auto",
-    help="What reads the image; both: guestfs and direct, and what they tell differently is an error.",
+    help="What reads the image; both: guestfs and direct, and what they tell differently is an error; boot: the image "
+    "is started, and judged as the node that it becomes.",
 )
 image_format_option = click.option(
     "--image-format", type=click.Choice(FORMATS), help="Format of the image file; detected if left out."

@@ -77,7 +77,7 @@ class GuestfsEngine(DiskEngine):
 
     def confirm(self) -> None:
         """Raise EngineDiedError if the appliance is gone: then what was not read is not what cannot be read."""
-        if not self._handle.is_ready():
+        if self._handle is not None and not self._handle.is_ready():
             raise EngineDiedError(DIED, DIED_HINT)
 
     def close(self) -> None:

@@ -34,17 +34,23 @@ ROOT_WITH_KEY: Final = ("yes", "prohibit-password", "without-password")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 
 
+class NoLoginError(FactError):
+    """Nobody can log in with a key that the image does not know: ``message`` has all reasons."""
+
+
 def read_login(engine: Engine, user: str = "") -> Login:
     """Return how to log in to the target once it runs: as ``user``, or as whoever can become root.
 
-    Somebody who needs no password for sudo is preferred to root: that is whom the image was made for. Raises FactError,
-    with all reasons, if nobody can.
+    Somebody who needs no password for sudo is preferred to root: that is whom the image was made for. Raises
+    NoLoginError if nobody can, and FactError if that cannot be told.
     """
     ssh = read_ssh(engine, accounts := read_accounts(engine))
     if ssh is None:
-        raise FactError("there is no configuration of sshd")
+        raise NoLoginError("there is no configuration of sshd")
     if (ssh.value("PubkeyAuthentication") or "yes").lower() == "no":
-        raise FactError(f"sshd takes no keys: PubkeyAuthentication no in {ssh.settings['pubkeyauthentication'].path}")
+        raise NoLoginError(
+            f"sshd takes no keys: PubkeyAuthentication no in {ssh.settings['pubkeyauthentication'].path}"
+        )
     version = _systemd_version(engine)
     reasons = []
     if version >= NEEDED_SYSTEMD:
@@ -64,7 +70,7 @@ def read_login(engine: Engine, user: str = "") -> Login:
     name = _default_user(engine)
     if name and user in ("", name) and (version < NEEDED_SYSTEMD or accounts.user(name) is None):
         return Login(name, "config-drive")
-    raise FactError("; ".join(reasons) or f"there is no user {user}")
+    raise NoLoginError("; ".join(reasons) or f"there is no user {user}")
 
 
 def _systemd_version(engine: Engine) -> int:

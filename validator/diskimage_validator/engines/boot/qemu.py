@@ -81,9 +81,9 @@ def command(
     ``accelerator`` is ``kvm`` or ``tcg``; ``strings`` are those of SMBIOS type 11; ``control`` is the descriptor of
     the channel for QMP. The serial console is QEMU's standard output.
     """
-    # What QEMU starts for a connection inherits its filter, and begins with setsid(2), which "deny" forbids.
-    spawn = "elevateprivileges=children,spawn=allow" if options.served else "elevateprivileges=deny,spawn=deny"
-    sandbox = f"on,obsolete=deny,{spawn},resourcecontrol=deny"
+    # What QEMU starts for a connection inherits its filter, and begins with setsid(2), which elevateprivileges forbids.
+    more = "" if options.served else ",elevateprivileges=deny,spawn=deny"
+    sandbox = f"on,obsolete=deny,resourcecontrol=deny{more}"
     line = [str(program), "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", sandbox]
     # graphics=off: SeaBIOS talks on the serial console, so even a machine that boots nothing says something.
     line += ["-machine", "q35,graphics=off", "-accel", accelerator + (",thread=multi" if accelerator == "tcg" else "")]

@@ -64,7 +64,7 @@ def _load(path: str | None) -> SSHConfig:
     try:
         text = file.expanduser().read_text(encoding="utf-8")
         if re.search(r"^\s*Include\b", text, re.MULTILINE | re.IGNORECASE):
-            raise UsageError(f"{file}: Include is not understood", "name a file without it with --ssh-config")
+            raise UsageError(f"{file}: Include is not understood", "name a file without it with --ssh-config, or none")
         return SSHConfig.from_text(text)
     except (OSError, UnicodeDecodeError, ConfigParseError) as error:
         raise UsageError(f"cannot read {file}: {error}") from error
