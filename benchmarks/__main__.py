@@ -5,6 +5,7 @@ compared between machines. What cannot be measured here is named with the reason
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from benchmarks.report import Comparison, write_csv, write_svg, write_text
 from benchmarks.setup import Setup
+
+from diskimage_validator.engines import kvm
 
 SUITE = ("direct", "memory", "fleet", "trivy", "size", "guestfs", "boot", "testinfra")
 """In the order in which they run: what takes long is last."""
@@ -26,6 +29,7 @@ def main() -> None:
     parser.add_argument("--image", type=Path, help="a qcow2 that ./run image made; default: the newest here")
     parser.add_argument("--rounds", type=int, default=MIN_ROUNDS, help=f"default: {MIN_ROUNDS}")
     parser.add_argument("--node", default="", metavar="ssh://USER@HOST", help="a running node, for testinfra")
+    parser.add_argument("--tcg", action="store_true", help="no KVM, also where it seems to be there")
     parser.add_argument("--output", type=Path, default=Path("benchmarks.d"), help="folder; default: benchmarks.d")
     options = parser.parse_args()
     here = sorted(Path().glob("*.qcow2"), key=lambda path: path.stat().st_mtime)
@@ -36,9 +40,10 @@ def main() -> None:
         parser.error("--rounds is at least 1")
     if options.rounds < MIN_ROUNDS:
         sys.stderr.write(f"warning: fewer than {MIN_ROUNDS} rounds are no measurement\n")
+    tcg = options.tcg or kvm.remembered() is not None or not os.access("/dev/kvm", os.R_OK | os.W_OK)
     found: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir="/var/tmp") as scratch:
-        setup = Setup(image.resolve(), options.rounds, Path(scratch), options.node)
+        setup = Setup(image.resolve(), options.rounds, Path(scratch), options.node, tcg)
         for name in options.names or SUITE:
             run: Callable[[Setup], list[Comparison]] = import_module(f"benchmarks.suite.{name}").run
             found += run(setup)

@@ -20,24 +20,34 @@ VERDICTS = (0, 1)
 class Setup:
     """One run: a qcow2 ``image``, how often each command runs, and a ``scratch`` folder that goes away.
 
-    ``node`` is an ssh:// target, or empty.
+    ``node`` is an ssh:// target, or empty. ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines
+    find out for themselves that a /dev/kvm is unusable.
     """
 
     image: Path
     rounds: int
     scratch: Path
     node: str = ""
+    tcg: bool = False
+
+    @property
+    def libguestfs(self) -> tuple[tuple[str, str], ...]:
+        """The environment of everything that uses libguestfs."""
+        settings = (("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg"),) if self.tcg else ()
+        return (("LIBGUESTFS_BACKEND", "direct"), *settings)
 
     def ours(self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "") -> Case:
         """Return a validation under the full shipped policy, by the engine; of the image unless targets are named."""
         command = [sys.executable, "-m", "diskimage_validator", "validate", *(targets or [str(self.image)])]
         command += ["--policy", POLICY, "--engine", engine, "--quiet", *options]
-        return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS)
+        environment = self.libguestfs if engine == "guestfs" else ()
+        return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS, environment=environment)
 
     def tool(self, name: str, program: str, *arguments: str, package: str) -> Case:
         """Return a program of somebody else's, missing if this host does not have it."""
         found = shutil.which(program)
-        return Case(name, [found or program, *arguments], missing="" if found else f"install {package}")
+        missing = "" if found else f"install {package}"
+        return Case(name, [found or program, *arguments], missing=missing, environment=self.libguestfs)
 
     def virt_inspector(self) -> Case:
         """Return the peer: it lists what is in the image, and judges nothing."""

@@ -13,6 +13,9 @@ GOAL = 15.0
 
 def run(setup: Setup) -> list[Comparison]:
     """Measure both."""
-    plain = Case("plain QEMU to the login prompt", [sys.executable, "-m", "benchmarks.plain_boot", str(setup.image)])
+    accelerator = "tcg" if setup.tcg else "kvm"
+    plain = Case(
+        "plain QEMU to the login prompt", [sys.executable, "-m", "benchmarks.plain_boot", str(setup.image), accelerator]
+    )
     measured = measure([setup.ours("boot"), plain], setup.rounds, say)
     return [Comparison("boot", "boot engine on top of plain QEMU", measured, kind="difference", goal=GOAL)]
