@@ -26,13 +26,15 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", choices=[*SUITE, []], help=f"{', '.join(SUITE)}; all")
-    parser.add_argument("--image", type=Path, help="a qcow2 that ./run image made; default: the newest here")
+    parser.add_argument(
+        "--image", type=Path, help="a qcow2 that ./run image made; default: the newest in build/ or here"
+    )
     parser.add_argument("--rounds", type=int, default=MIN_ROUNDS, help=f"default: {MIN_ROUNDS}")
     parser.add_argument("--node", default="", metavar="ssh://USER@HOST", help="a running node, for testinfra")
     parser.add_argument("--tcg", action="store_true", help="no KVM, also where it seems to be there")
     parser.add_argument("--output", type=Path, default=Path("benchmarks.d"), help="folder; default: benchmarks.d")
     options = parser.parse_args()
-    here = sorted(Path().glob("*.qcow2"), key=lambda path: path.stat().st_mtime)
+    here = sorted([*Path().glob("*.qcow2"), *Path("build").glob("*.qcow2")], key=lambda path: path.stat().st_mtime)
     image: Path | None = options.image or (here[-1] if here else None)
     if image is None or not image.is_file():
         parser.error(f"{image or 'an image'} is not here: ./run image makes one, --image names it")
