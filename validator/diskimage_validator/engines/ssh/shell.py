@@ -24,6 +24,10 @@ from diskimage_validator.process import LOCALE
 
 GRACE: Final = 15.0
 """Seconds that the node may take longer than the time limit of a command, to say that it is over."""
+LOOK_AGAIN: Final = 0.2
+"""Seconds after which we look by ourselves whether something arrived. paramiko wakes whoever waits for a channel by one
+pipe for both outputs, which it clears without a lock over the two (``OrPipe`` in its pipe.py): if one is read up while
+the other arrives, the wake-up can be lost, in about one of 1,500 commands here."""
 MAX_ERRORS: Final = 64 * 1024
 """Bytes of standard error that are kept."""
 TIMED_OUT: Final = 124
@@ -108,7 +112,7 @@ class Shell:
         with selectors.DefaultSelector() as selector:
             selector.register(channel, selectors.EVENT_READ)
             while True:
-                # Both are asked before either is read: what arrives later wakes the selector again.
+                # Both are asked before either is read: what arrives later is for the next round.
                 ended = channel.closed or channel.eof_received
                 while channel.recv_ready():
                     out += channel.recv(1 << 16)
@@ -123,8 +127,10 @@ class Shell:
                     return int(done[1] or 1), bytes(out[: done.start()]), errors
                 if ended:
                     raise ShellError(f"{self._command}: {_said(channel, err or out)}")
-                if not selector.select(max(0.0, deadline - time.monotonic())) and time.monotonic() >= deadline:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
                     raise ShellError(f"the node did not answer within {seconds:.0f} s")
+                selector.select(min(remaining, LOOK_AGAIN))
 
 
 def _said(channel: Channel, text: bytearray) -> str:
