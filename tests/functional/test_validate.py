@@ -35,6 +35,8 @@ def test_the_build_left_image_checksum_log_and_reports(node_image: BuiltImage) -
         "junit.xml",
         "report.json",
         "report.txt",
+        "root-junit.xml",
+        "root-report.json",
     }
 
 
@@ -109,4 +111,4 @@ def test_doctor_finds_this_host_fit() -> None:
     command = [sys.executable, "-m", "diskimage_validator", "doctor"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0
-    assert "(direct, guestfs)" in done.stdout
+    assert "This host can read disk images (direct, guestfs, boot)." in done.stdout
