@@ -15,6 +15,7 @@ from diskimage_validator.engines.direct.blocks import window
 from diskimage_validator.engines.direct.fat import FatFilesystem
 from diskimage_validator.engines.direct.lvm import read_lvm
 from diskimage_validator.engines.direct.partitions import read_table
+from diskimage_validator.engines.direct.storage import FileSystem
 from diskimage_validator.errors import PolicyError, UsageError
 from diskimage_validator.facts import openpgp
 from diskimage_validator.facts.elf_dynamic import parse_dynamic
@@ -196,8 +197,19 @@ def _image(data: bytes) -> Any:
 
 
 def _ext(data: bytes) -> int:
+    """Read all there is in an ext file system."""
+    return _read_all(ext_images.opened(data))
+
+
+def _fat(data: bytes) -> int:
+    """Read all there is in a vfat."""
+    system = FatFilesystem(window(lambda offset, length: data[offset : offset + length], 0, len(data)), len(data))
+    _read_all(system)
+    return system.free
+
+
+def _read_all(system: FileSystem) -> int:
     """Read all there is, but no more than a sound file system of this size can have."""
-    system = ext_images.opened(data)
     pending, seen = ["/"], 0
     while pending and seen < 1000:
         folder = pending.pop()
@@ -211,22 +223,6 @@ def _ext(data: bytes) -> int:
             elif entry.is_file:
                 system.read_file(path, max(entry.size - LARGE, 0), LARGE)
     return seen
-
-
-def _fat(data: bytes) -> int:
-    """Read all there is, but no more than a sound file system of this size can have."""
-    system = FatFilesystem(window(lambda offset, length: data[offset : offset + length], 0, len(data)), len(data))
-    pending, seen = ["/"], 0
-    while pending and seen < 1000:
-        folder = pending.pop()
-        for name, entry in system.scan(folder):
-            seen += 1
-            path = f"{folder.rstrip('/')}/{name}"
-            if entry.is_dir:
-                pending.append(path)
-            else:
-                system.read_file(path, max(entry.size - LARGE, 0), LARGE)
-    return system.free
 
 
 def _lvm(data: bytes) -> Any:

@@ -195,15 +195,8 @@ class Service:
 
     def stop(self) -> None:
         """End it, at once if it does not listen. Calling it twice is harmless."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
         try:
-            _wait(self._process, STOP_TIMEOUT)
-        except BaseException as error:  # a second Ctrl-C must not leave it behind either
-            self._process.kill()
-            self._process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
+            _end(self._process)
         finally:
             if self._process.stderr is not None and not self._process.stderr.closed:
                 self._said = self._process.stderr.read()
@@ -242,15 +235,8 @@ class Worker:
 
     def stop(self) -> None:
         """End it, at once if it does not listen. Calling it twice is harmless."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
         try:
-            _wait(self._process, STOP_TIMEOUT)
-        except BaseException as error:
-            self._process.kill()
-            self._process.wait()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
+            _end(self._process)
         finally:
             for pipe in (self._process.stdin, self._process.stdout):
                 with contextlib.suppress(BrokenPipeError):
@@ -261,6 +247,19 @@ class Worker:
 def _need(program: str) -> None:
     if find_program(program) is None:
         raise EngineError(f"{program} is not installed", f"install the package that provides {program}")
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End ``process``, at once if it does not listen."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        _wait(process, STOP_TIMEOUT)
+    except BaseException as error:  # a second Ctrl-C must not leave it behind either
+        process.kill()
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
 
 
 def _wait(process: "subprocess.Popen[bytes]", timeout: float) -> None:

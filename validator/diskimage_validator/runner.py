@@ -39,9 +39,8 @@ def validate(
 
     ``policy`` is a Policy, the name of a shipped one, or the path of a file. ``engine``, ``image_format`` and ``ssh``
     are those of ``open_target``, or ``engine`` is ``boot``, with ``boot`` for the machine. ``progress`` is told what is
-    being done. Raises a ValidatorError if there can be no
-    report: a wrong call or policy, or a target that cannot be opened. Trouble after that is in the report as ERROR
-    results.
+    being done. Raises a ValidatorError if there can be no report: a wrong call or policy, or a target that cannot be
+    opened. Trouble after that is in the report as ERROR results.
     """
     return examine(target, policy, engine=engine, image_format=image_format, ssh=ssh, boot=boot, progress=progress)[1]
 

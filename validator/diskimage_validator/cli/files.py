@@ -13,21 +13,13 @@ import click
 from diskimage_validator.cli.options import engine_option, image_format_option, quiet_option, ssh_options
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.base import Engine, Stat
+from diskimage_validator.engines.find_output import TYPES
 from diskimage_validator.engines.open import read_target
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError, EngineError, EntryNotFoundError, UsageError
 from diskimage_validator.printable import clean_path, printable
 
 BLOCK = 1 << 20
-TYPES = {
-    "f": stat.S_IFREG,
-    "d": stat.S_IFDIR,
-    "l": stat.S_IFLNK,
-    "c": stat.S_IFCHR,
-    "b": stat.S_IFBLK,
-    "p": stat.S_IFIFO,
-    "s": stat.S_IFSOCK,
-}
 
 
 @click.command("ls")

@@ -177,10 +177,6 @@ class GuestfsEngine(DiskEngine):
     def _listdir(self, path: str) -> list[str]:
         return self._files.names(path)
 
-    def expect_walk(self) -> None:
-        """Have the appliance list everything while facts are read that need only some files."""
-        self._files.expect_all()
-
     def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
         """As in Engine; but all of the target is fetched at once."""
         if path == "/":

@@ -37,20 +37,13 @@ class GuestfsFiles:
         self._parts: dict[tuple[str, int, int], bytes] = {}
         self._remembered = 0
         self._listing: Listing | None = None
-        self._is_asked = False
-        self._is_coming = False
-
-    def expect_all(self) -> None:
-        """Have the appliance list its file systems while the caller does something else."""
-        if not self._is_asked:
-            self._is_asked = True
-            self._is_coming = start_listing(self._handle)
+        self._is_listed = False
 
     def load_all(self) -> bool:
         """Have all entries at hand, and return whether they are: not of a tree that is damaged, or very large."""
-        self.expect_all()
-        if self._is_coming:
-            self._listing, self._is_coming = finish_listing(self._handle), False
+        if not self._is_listed:
+            self._is_listed = True
+            self._listing = finish_listing(self._handle) if start_listing(self._handle) else None
         return self._listing is not None
 
     def lstat(self, path: str) -> Stat | None:

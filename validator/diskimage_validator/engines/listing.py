@@ -9,12 +9,12 @@ not agree there is no listing: the engine then looks at every folder itself, as 
 """
 
 import posixpath
-import stat
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from diskimage_validator.engines import appliance_shell
 from diskimage_validator.engines.base import PATH_MAX, Stat
+from diskimage_validator.engines.find_output import STAT_FIELDS, parse_stat
 
 SYSROOT: Final = "/sysroot"
 """Where the appliance mounts what it is told to mount: guestfsd(8)."""
@@ -26,19 +26,10 @@ DONE: Final = f"{FILE}-done"
 TIMEOUT: Final = 600
 """Seconds that the listing may take. The largest that fits took a tenth of that without KVM."""
 END: Final = b"end"
-_FIELDS: Final = r"%d %y %m %U %G %s %T@ %f\0%l\0"
+_FIELDS: Final = rf"%d {STAT_FIELDS} %f\0%l\0"
 _FIND: Final = rf"find {SYSROOT} -noleaf \( -type d -printf 'd {_FIELDS}' -o -printf '- {_FIELDS}' \)"
 COMMAND: Final = f"{{ {_FIND} && printf {END.decode()}; }} | head -c {MAX_BYTES} | gzip -1 >{FILE}; echo >{DONE}"
 """``end`` is only there if find had nothing to complain about."""
-_TYPES: Final = {
-    b"f": stat.S_IFREG,
-    b"d": stat.S_IFDIR,
-    b"l": stat.S_IFLNK,
-    b"c": stat.S_IFCHR,
-    b"b": stat.S_IFBLK,
-    b"p": stat.S_IFIFO,
-    b"s": stat.S_IFSOCK,
-}
 
 
 @dataclass
@@ -77,14 +68,9 @@ def parse_listing(content: bytes) -> Listing | None:
     parents: list[str] = []
     try:
         for fields, text in zip(records[::2], records[1::2], strict=True):
-            mark, level, kind, mode, uid, gid, size, mtime, name = fields.split(b" ", 8)
-            entry = Stat(
-                mode=_TYPES[kind] | int(mode, 8),
-                uid=int(uid),
-                gid=int(gid),
-                size=int(size),
-                mtime=int(mtime.partition(b".")[0]),
-            )
+            mark, level, *told, name = fields.split(b" ", STAT_FIELDS.count(" ") + 3)
+            kind, mode, uid, gid, size, mtime = (word.decode("ascii") for word in told)
+            entry = parse_stat(kind, mode, uid, gid, size, mtime)
             depth = int(level)
             if (mark == b"d") != entry.is_dir or not (len(parents) >= depth if depth else not parents):
                 return None

@@ -20,6 +20,7 @@ HEAD: Final = 72 * 1024
 """Bytes from the beginning that are looked at. The last mark there is btrfs', 64 KiB and some bytes in."""
 
 EXT_MAGIC: Final = (1024 + 0x38, b"\x53\xef")
+_MD: Final = b"\xfc\x4e\x2b\xa9"
 _PAGES: Final = (4096, 8192, 16384, 32768, 65536)
 MARKS: Final[tuple[tuple[str, int, bytes], ...]] = (
     (EXT, *EXT_MAGIC),
@@ -30,8 +31,8 @@ MARKS: Final[tuple[tuple[str, int, bytes], ...]] = (
     ("xfs", 0, b"XFSB"),
     ("btrfs", 65536 + 64, b"_BHRfS_M"),
     ("crypto_LUKS", 0, b"LUKS\xba\xbe"),
-    ("linux_raid_member", 0, b"\xfc\x4e\x2b\xa9"),
-    ("linux_raid_member", 4096, b"\xfc\x4e\x2b\xa9"),
+    ("linux_raid_member", 0, _MD),
+    ("linux_raid_member", 4096, _MD),
     ("BitLocker", 3, b"-FVE-FS-"),
     ("ntfs", 3, b"NTFS    "),
     ("exfat", 3, b"EXFAT   "),
@@ -64,7 +65,6 @@ MARKS: Final[tuple[tuple[str, int, bytes], ...]] = (
     ("DM_verity_hash", 0, b"verity\0\0"),
 )
 """Kind, offset and bytes. More than one mark may be one of the same kind."""
-_MD: Final = b"\xfc\x4e\x2b\xa9"
 _FAT: Final = re.compile(rb"FAT(12|16|32)?   ?|MSDOS")
 
 READ_KINDS: Final = frozenset({EXT, VFAT, SWAP, LVM, UNKNOWN})

@@ -6,25 +6,16 @@ what find cannot read for any other reason makes the whole answer worthless: hal
 
 import posixpath
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
+from diskimage_validator.engines.find_output import STAT_FIELDS, parse_stat
 from diskimage_validator.errors import EngineError
 from diskimage_validator.printable import decode
 
-FIELDS: Final = r"%y %m %U %G %s %T@\0%p\0%l\0"
-KINDS: Final = {
-    "f": stat.S_IFREG,
-    "d": stat.S_IFDIR,
-    "l": stat.S_IFLNK,
-    "c": stat.S_IFCHR,
-    "b": stat.S_IFBLK,
-    "p": stat.S_IFIFO,
-    "s": stat.S_IFSOCK,
-}
+FIELDS: Final = rf"{STAT_FIELDS}\0%p\0%l\0"
 FIND_TIMEOUT: Final = 300.0
 MAX_OUTPUT: Final = 256 * 1024 * 1024
 """Bytes; a file takes about 100 of them, and 1,000,000 files are the most that anybody asks for."""
@@ -65,8 +56,8 @@ def parse_find(output: bytes, errors: bytes = b"") -> Tree:
         path = name.decode("utf-8", "surrogateescape")
         try:
             kind, mode, uid, gid, size, mtime = line[1:].decode("ascii").split(" ")
-            entry = Stat(KINDS[kind] | int(mode, 8), int(uid), int(gid), int(size), int(float(mtime)))
-        except (ValueError, KeyError, OverflowError) as error:
+            entry = parse_stat(kind, mode, uid, gid, size, mtime)
+        except (ValueError, KeyError) as error:
             raise EngineError("find on the node: a line that is not understood") from error
         tree.entries[path] = entry
         if entry.is_link:
