@@ -342,15 +342,15 @@ class Engine(ABC):
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
             prefix = folder if folder == "/" else f"{folder}/"
+            found = [(prefix + name, entry) for name, entry in sorted(self._scan(folder), key=itemgetter(0))]
             known = self._remembered
-            for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
-                child = prefix + name
-                if known is not None and len(known) < _MAX_KNOWN:
-                    known.setdefault(child, entry)
-                yield child, entry
-                if entry.is_dir:
-                    pending.append(child)
-        if whole and self._remembered is not None and len(self._remembered) < _MAX_KNOWN:
+            if known is None or len(known) + len(found) > _MAX_KNOWN:
+                whole = False
+            else:
+                known.update([one for one in found if one[0] not in known])
+            yield from found
+            pending += [child for child, entry in found if entry.mode & _TYPE == stat_module.S_IFDIR]
+        if whole and self._remembered is not None:
             self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:
