@@ -18,6 +18,7 @@ from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
+from diskimage_validator.quick_imports import import_quickly
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def validate_command(
         raise UsageError("name either a TARGET or --facts FILE", "diskimage-validator validate --help")
     if len(targets) == 1:
         begin(Path(targets[0]))
+    import_quickly()
     from diskimage_validator.cli.reports import (
         Destination,
         check_destinations,
