@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from diskimage_validator import digest, image_file
 from diskimage_validator.cli.boot_options import boot_options
 from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
 from diskimage_validator.cli_console import Progress
-from diskimage_validator.digest import begin
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
+from diskimage_validator.quick_imports import import_quickly
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
 if TYPE_CHECKING:
@@ -82,8 +83,10 @@ def validate_command(
     """
     if bool(targets) == (facts_file is not None):
         raise UsageError("name either a TARGET or --facts FILE", "diskimage-validator validate --help")
-    if len(targets) == 1:
-        begin(Path(targets[0]))
+    has_digest = len(targets) == 1 and digest.begin(Path(targets[0]))
+    import_quickly()
+    if has_digest:
+        image_file.begin(Path(targets[0]), image_format=image_format)
     from diskimage_validator.cli.reports import (
         Destination,
         check_destinations,
