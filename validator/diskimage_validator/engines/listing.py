@@ -9,12 +9,13 @@ not agree there is no listing: the engine then looks at every folder itself, as 
 """
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from diskimage_validator.engines import appliance_shell
 from diskimage_validator.engines.base import PATH_MAX, Stat
 from diskimage_validator.engines.find_output import STAT_FIELDS, parse_stat
+from diskimage_validator.frozen import dataclass
 
 SYSROOT: Final = "/sysroot"
 """Where the appliance mounts what it is told to mount: guestfsd(8)."""
