@@ -56,6 +56,11 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
     help="Least severity of a failure that fails the image. Default: warning.",
 )
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
+@click.option(
+    "--share-appliance",
+    is_flag=True,
+    help="Of several images, read those that guestfs reads in one virtual machine: faster, for images of one origin.",
+)
 @click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
 @click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
 def validate_command(
@@ -74,6 +79,7 @@ def validate_command(
     reports: Sequence[str],
     threshold: str,
     jobs: int | None,
+    share_appliance: bool,
     everything: bool,
     quiet: bool,
 ) -> int:
@@ -108,6 +114,8 @@ def validate_command(
         check_fleet(targets, destinations)
         if boot.serial_log:
             raise UsageError("--serial-log is for one target", "validate this one apart")
+    if share_appliance and (jobs or 1) > 1:
+        raise UsageError(f"--share-appliance and --jobs {jobs}", "with one appliance, images are read one by one")
     policy = load_policy(
         policy_name,
         ca_files=cas,
@@ -117,7 +125,15 @@ def validate_command(
     severity = Severity(threshold)
     if len(targets) > 1:
         fleet = Fleet(targets, policy, destinations, severity)
-        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, ssh=ssh, boot=boot, quiet=quiet)
+        return fleet.run(
+            jobs=jobs,
+            engine=engine,
+            image_format=image_format,
+            ssh=ssh,
+            boot=boot,
+            share_appliance=share_appliance,
+            quiet=quiet,
+        )
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
