@@ -44,7 +44,7 @@ _REASON: Final = re.compile(r"^(\d{4}-\d\d-\d\d \S+ \| )?ERROR: ")
 GRACE: Final = 90.0
 """Seconds that diskimage-builder gets to clean up after it was told to stop."""
 DRAIN: Final = 2.0
-"""Seconds that the last lines may take to arrive when diskimage-builder's shell has ended; its filter is another process."""
+"""Seconds that the last lines may take to arrive when diskimage-builder's shell has ended: they go through a filter."""
 TAIL: Final = 15
 
 

@@ -1,13 +1,14 @@
 """Do not build again what cannot pass: Nodepool starts a failed build anew every ten seconds.
 
-When an image does not pass its policy, that is written down with the digest of the build's inputs. As long as the inputs
-stay the same the next calls fail at once, with the stored reason, until a delay has passed that doubles each time; the
-policy may be right and the mirror wrong, which no input shows. Only verdicts of the policy are remembered.
+When an image does not pass its policy, that is written down with the digest of the build's inputs. As long as the
+inputs stay the same the next calls fail at once, with the stored reason, until a delay has passed that doubles each
+time; the policy may be right and the mirror wrong, which no input shows. Only verdicts of the policy are remembered.
 """
 
 import json
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -95,6 +96,27 @@ class Memory:
             Path(name).replace(self._file(failure.image))
         except OSError as error:
             raise _unusable(error) from None
+
+    def prepare(self) -> None:
+        """Make sure, before a long build, that a failure can be written down. Raises UsageError."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise _unusable(error) from None
+
+    @staticmethod
+    def clean(before: Failure | None, failure: Failure) -> None:
+        """Remove reports and image of the failure ``before``, when those of a later one of the image lie beside them.
+
+        Nodepool removes what lies beside an image only with the image, and a rejected one has none there.
+        """
+        if before is None or before.reports == failure.reports:
+            return
+        old, new = Path(before.reports), Path(failure.reports)
+        if old.parent == new.parent and old.suffix == ".d" and (old / "root-report.json").is_file():
+            shutil.rmtree(old, ignore_errors=True)
 
     def _file(self, image: str) -> Path:
         return self.folder / f"{_ODD.sub('_', image)}{SUFFIX}"

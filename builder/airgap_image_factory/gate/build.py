@@ -1,7 +1,7 @@
 """One run of diskimage-builder: a raw disk, and whatever else it makes, in a folder that is nobody's but ours.
 
-The element ``manifests`` bakes all ``DIB_*`` variables. So that the image is the one that plain disk-image-create makes,
-the gate's are taken out of the environment, and what validate-root is told has names of another kind (``VARIABLES``).
+The element ``manifests`` bakes all ``DIB_*`` variables. So that the image is the one that plain disk-image-create
+makes, the gate's are taken out of the environment, and what validate-root is told has names of another kind.
 """
 
 import json
@@ -22,7 +22,7 @@ from diskimage_validator.model import Severity
 
 ELEMENT: Final = "validate-root"
 VARIABLES: Final = "AIRGAP_GATE_"
-"""What validate-root's environment.d reads begins with this where its own variables, which the gate has read, do not say."""
+"""So begin the variables that validate-root's environment.d reads where its own are not set: the gate unsets them."""
 _TAKEN_OUT: Final = (PREFIX, "DIB_VALIDATE_ROOT_")
 ROOT_REPORT: Final = "root-report.json"
 KEPT_WHEN_CLEARED: Final = ("HOME", "LOGNAME", "PATH", "TERM", "USER")

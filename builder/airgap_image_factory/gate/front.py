@@ -1,10 +1,10 @@
 """Two processes: one that is waited for, and one that works, in a session of its own.
 
 Nodepool ends a build that takes too long with a SIGKILL to its child, which nobody can catch. So the child (the front)
-only waits and forwards signals; the worker is told by the kernel when the front has died (PR_SET_PDEATHSIG, prctl(2)) and
-then stops as it does on SIGTERM. All that it started, whatever session it is in, becomes its child when its parent dies
-(PR_SET_CHILD_SUBREAPER), so nothing is lost from sight. Should the worker be killed, which the kernel does when memory
-runs out, the front inherits all of that and cleans up in its place.
+only waits and forwards signals; the worker is told by the kernel when the front has died (PR_SET_PDEATHSIG, prctl(2))
+and then stops as it does on SIGTERM. All that it started, whatever session it is in, becomes its child when its parent
+dies (PR_SET_CHILD_SUBREAPER), so nothing is lost from sight. Should the worker be killed, which the kernel does when
+memory runs out, the front inherits all of that and cleans up in its place.
 """
 
 import ctypes
@@ -19,6 +19,8 @@ from typing import Final
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_CHILD_SUBREAPER: Final = 36
+
+_interrupted = False
 
 
 class Interrupted(BaseException):
@@ -51,16 +53,16 @@ def work_behind_a_front(
 ) -> int:
     """Run ``work`` in a process of its own, and return the exit status that it returns.
 
-    In there SIGTERM, SIGINT and SIGHUP raise Interrupted, once; those that were ignored before stay so (nohup). When the
-    worker has ended ``clean_up`` is called in this process, if anything is left or the worker was killed: with the name
-    of the signal, and then 4 is returned. ``ends_with_parent``: the death of our own parent counts as a SIGTERM.
+    In there SIGTERM, SIGINT and SIGHUP raise Interrupted, once; those that were ignored before stay so (nohup). When
+    the worker has ended ``clean_up`` is called in this process, if anything is left or the worker was killed: with the
+    name of the signal, and then 4 is returned. ``ends_with_parent``: the death of our own parent counts as a SIGTERM.
     """
     wanted = {number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN}
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_BLOCK, {*wanted, signal.SIGCHLD})
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    set_attribute(PR_SET_CHILD_SUBREAPER, 1)
     if ends_with_parent:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        set_attribute(PR_SET_PDEATHSIG, signal.SIGTERM)
     ledger = Ledger()
     front = os.getpid()
     worker = os.fork()
@@ -71,7 +73,7 @@ def work_behind_a_front(
         if number != signal.SIGCHLD:
             os.kill(worker, number)
             continue
-        ended = _reap()
+        ended = reap()
         if worker in ended:
             break
     status = os.waitstatus_to_exitcode(ended[worker])
@@ -83,8 +85,8 @@ def work_behind_a_front(
     return status
 
 
-def prctl(option: int, value: int) -> None:
-    """Call prctl(2)."""
+def set_attribute(option: int, value: int) -> None:
+    """Set one attribute of this process, as prctl(2) says. Raises OSError."""
     if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
 
@@ -94,8 +96,8 @@ def _work(work: Callable[[Ledger], int], ledger: Ledger, front: int, wanted: set
     os.setsid()
     for number in wanted:
         signal.signal(number, _interrupt)
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
-    prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    set_attribute(PR_SET_CHILD_SUBREAPER, 1)
+    set_attribute(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != front:  # it died before it could be told
         os.kill(os.getpid(), signal.SIGTERM)
     status = 4
@@ -110,14 +112,21 @@ def _work(work: Callable[[Ledger], int], ledger: Ledger, front: int, wanted: set
         os._exit(status)
 
 
+def is_interrupted() -> bool:
+    """Whether a signal has come that ends the build: from then on nothing is waited for long."""
+    return _interrupted
+
+
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    global _interrupted  # noqa: PLW0603 - a signal is the whole process'
+    _interrupted = True
     # One is enough: another signal must not break off the cleaning.
     for other in SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted(number)
 
 
-def _reap() -> dict[int, int]:
+def reap() -> dict[int, int]:
     """Return the wait status of every child that has ended."""
     ended: dict[int, int] = {}
     while True:

@@ -8,9 +8,12 @@ import re
 import select
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from airgap_image_factory.gate.front import is_interrupted
 
 NAME: Final = "disk-image-create-validated"
 PATIENCE: Final = 1.0
@@ -36,8 +39,6 @@ class BuildLog:
         self._lines: deque[str] = deque(maxlen=KEPT)
         self._errors: deque[str] = deque(maxlen=KEPT)
         self.is_heard = True
-        self.ending = False
-        """Whether a reader that does not read is no longer waited for."""
 
     def passes(self, line: str) -> None:
         """Take a line of diskimage-builder's, which wrote it to the log file itself."""
@@ -56,6 +57,13 @@ class BuildLog:
                         file.write(f"{stamp}{line}\n")
                 except OSError:  # a full disk: what there is to say is on standard output too
                     self._loud = True
+
+    def say_last(self, line: str) -> None:
+        """Write the last line; on standard error too, where ``--logfile`` keeps the log from standard output."""
+        self.say(" ".join(line.split()))
+        if not self._loud:
+            with suppress(OSError):
+                os.write(2, f"{' '.join(line.split())}\n".encode(errors="backslashreplace"))
 
     def reason(self, status: int) -> str:
         """Return in a line why diskimage-builder ended with ``status``, as far as its log tells."""
@@ -87,7 +95,7 @@ class BuildLog:
     def _write(self, text: str) -> None:
         data = memoryview(text.encode(errors="backslashreplace"))
         while data and self.is_heard:
-            if self.ending and not select.select([], [1], [], PATIENCE)[1]:
+            if is_interrupted() and not select.select([], [1], [], PATIENCE)[1]:
                 self.is_heard = False
                 return
             try:

@@ -1,8 +1,8 @@
 """The command line of disk-image-create, read as disk-image-create reads it.
 
-Which options there are, and which of them take a value, is taken from the line with getopt(1) in the installed script, and
-getopt(1) itself takes the arguments apart: an option of a later diskimage-builder is passed on, not stumbled over. What
-the options mean that decide about the images is said here; ``MEANT`` and ``PASSED`` together are all that
+Which options there are, and which of them take a value, is taken from the line with getopt(1) in the installed script,
+and getopt(1) itself takes the arguments apart: an option of a later diskimage-builder is passed on, not stumbled over.
+What the options mean that decide about the images is said here; ``MEANT`` and ``PASSED`` together are all that
 diskimage-builder 3.43 has, and a test holds them against the installed one.
 """
 
@@ -12,6 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -149,7 +150,7 @@ def _take_apart(arguments: Sequence[str]) -> tuple[list[tuple[str, str | None]],
         raise UsageError(done.stderr.strip(), f"{NAME} --help")
     words = iter(shlex.split(done.stdout))
     taking = {f"--{name.rstrip(':')}" for name in long.split(",") if name.endswith(":")}
-    taking |= {f"-{letter}" for letter, after in zip(short, short[1:], strict=False) if after == ":"}
+    taking |= {f"-{letter}" for letter, after in pairwise(short) if after == ":"}
     options = [(word, next(words) if word in taking else None) for word in iter(lambda: next(words), "--")]
     return options, list(words)
 

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,10 +15,12 @@ from diskimage_builder.block_device.utils import exec_sudo
 
 from airgap_image_factory.block_device import processes
 from airgap_image_factory.block_device.sweep import sweep, unmount_below
-from airgap_image_factory.gate.front import Ledger
+from airgap_image_factory.gate.front import Ledger, reap
 
 PREFIX: Final = "airgap-gate-"
 TRIES: Final = 3
+FAREWELL: Final = 0.5
+"""Seconds that what is about to end anyhow, such as the filter of diskimage-builder's log, gets to do so."""
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +54,12 @@ def scratch(parent: Path, ledger: Ledger) -> Iterator[Path]:
 
 def end_processes() -> None:
     """End all descendants of this process; those that left their parent are among them, if it is a subreaper."""
+    deadline = time.monotonic() + FAREWELL
+    while processes.descendants(os.getpid()) and time.monotonic() < deadline:
+        reap()
+        time.sleep(0.02)
     for _ in range(TRIES):
+        reap()
         if not (left := processes.descendants(os.getpid())):
             return
         processes.end(left)

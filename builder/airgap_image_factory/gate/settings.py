@@ -1,6 +1,5 @@
 """The gate's own configuration: variables ``DIB_GATE_*``, all of them read here, all errors told at once."""
 
-import os
 import re
 import sys
 from collections.abc import Mapping
@@ -82,7 +81,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def state_folder(environment: Mapping[str, str]) -> Path:
     """Return where the gate remembers failures: ``DIB_GATE_STATE``, or a folder of this user (XDG base directories)."""
-    home = environment.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    home = environment.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()
     return Path(environment.get("DIB_GATE_STATE") or Path(home, "airgap-image-factory", "gate")).absolute()
 
 
