@@ -1,4 +1,4 @@
-"""Whatever ends disk-image-create-validated in the middle, nothing of it is left, and the last line says what it was."""
+"""Whatever ends disk-image-create-validated on its way, nothing of it is left, and the last line says what it was."""
 
 import os
 import signal
@@ -88,10 +88,9 @@ def test_nobody_reads_the_log_any_more(gate: GateRunner) -> None:
 
 
 @pytest.fixture
-def full_disk(tmp_path: Path) -> Iterator[Path]:
+def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a file system of 100 MiB: the tiny disk of 61 MiB fits in, not more than once."""
-    folder = tmp_path / "small"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("small")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100M", "small", folder], check=True)
     yield folder
     subprocess.run(["umount", "--recursive", folder], check=True)
