@@ -120,7 +120,7 @@ def _gate_status() -> int:
 def _gate_clear(images: tuple[str, ...]) -> int:
     memory = Memory(state_folder(os.environ))
     for image in images or [failure.image for failure in memory.failures()]:
-        if not memory.forget(image):
+        if not memory.clear(image):
             raise UsageError(
                 f"{image}: no failure of it is known in {memory.folder}", "airgap-image-factory gate status"
             )

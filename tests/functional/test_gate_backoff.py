@@ -58,4 +58,5 @@ def test_a_failure_is_remembered_until_it_is_cleared_or_an_input_changes(gate: G
     mended = build()
     assert mended.status == 0, mended.log
     assert gate.uploadable("image-5") == ["image-5.qcow2"]
+    assert sorted(path.name for path in gate.images.iterdir()) == ["image-5.d", "image-5.qcow2"]
     assert "no image" in command(gate, "status")
