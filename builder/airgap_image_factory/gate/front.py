@@ -140,7 +140,9 @@ def reap() -> dict[int, int]:
 
 
 def _has_children() -> bool:
+    reap()
     try:
-        return os.waitpid(-1, os.WNOHANG) is not None
+        os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
         return False
+    return True
