@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,7 @@ class Builder:
     nodepool: Nodepool
     folder: Path
     configuration: dict[str, Any]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -140,9 +139,33 @@ class Builder:
         """Return the rows of ``nodepool image-list``."""
         return self._table("image-list")
 
+    def wait_for_images(self, wanted: set[tuple[str, str]], *, timeout: float) -> None:
+        """Wait until the builds are exactly these, (image, state) each once."""
+        deadline = time.monotonic() + timeout
+        while True:
+            found = sorted((row["Image"], row["State"]) for row in self.list_images())
+            if found == sorted(wanted):
+                return
+            assert time.monotonic() < deadline, found
+            time.sleep(2)
+
+    def wait_for_build_log(self, identity: str, text: str, *, timeout: float) -> None:
+        """Wait until the log of the build ``IMAGE-NUMBER`` has this text."""
+        log = self.folder / "builds" / f"{identity}.log"
+        deadline = time.monotonic() + timeout
+        while not log.exists() or text not in log.read_text(errors="replace"):
+            assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
+            time.sleep(0.2)
+
     def build_log(self, image: str, build: str) -> str:
         """Return the log of one build."""
         return (self.folder / "builds" / f"{image}-{build}.log").read_text(errors="replace")
+
+    def failed_builds(self, image: str) -> list[str]:
+        """Return the numbers of the builds that did not succeed, in their order."""
+        logs = sorted((self.folder / "builds").glob(f"{image}-*.log"), key=lambda path: path.stat().st_mtime_ns)
+        ended = {path: re.search(r"^Exit code: (-?\d+)$", path.read_text(errors="replace"), re.M) for path in logs}
+        return [path.stem.removeprefix(f"{image}-") for path, code in ended.items() if code and code[1] != "0"]
 
     def uploadable(self) -> set[str]:
         """Return the names in images-dir that Nodepool takes for images: files with a suffix, but for its own."""
@@ -153,9 +176,13 @@ class Builder:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
         return {**os.environ, "PATH": path, "TMPDIR": str(self.temporary), **self.environment}
 
+    def nodepool_command(self, *arguments: str) -> str:
+        """Run ``nodepool`` with this configuration and return what it prints."""
+        whole = [self.nodepool.program("nodepool"), "-c", str(self.file), *arguments]
+        return subprocess.run(whole, env=self._environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
+
     def _table(self, command: str) -> list[dict[str, str]]:
-        whole = [self.nodepool.program("nodepool"), "-c", str(self.file), command]
-        done = subprocess.run(whole, env=self._environment(), check=True, capture_output=True, text=True)
-        rows = [line.strip("|").split("|") for line in done.stdout.splitlines() if line.startswith("|")]
+        said = self.nodepool_command(command)
+        rows = [line.strip("|").split("|") for line in said.splitlines() if line.startswith("|")]
         head, *body = [[cell.strip() for cell in row] for row in rows]
         return [dict(zip(head, row, strict=True)) for row in body]
