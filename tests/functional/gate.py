@@ -51,9 +51,7 @@ class GateRunner:
         running = self.start(*arguments, base=base, formats=formats, **variables)
         return running.wait()
 
-    def start(
-        self, *arguments: str, base: str = "image-1", formats: str = "qcow2", **variables: str
-    ) -> "Running":
+    def start(self, *arguments: str, base: str = "image-1", formats: str = "qcow2", **variables: str) -> "Running":
         command = [*COMMAND, "-t", formats, "-o", str(self.images / base), *arguments, "tiny-root"]
         environment = {**os.environ, **self.variables, **variables}
         log = self.folder / f"{base}.log"
@@ -86,9 +84,11 @@ def using(folder: Path) -> Iterator[tuple[int, str]]:
             environment = (entry / "environ").read_bytes()
         except OSError:
             continue
-        if str(folder) in line or any(place.startswith(str(folder)) for place in places):
-            yield int(entry.name), line
-        elif f"TMPDIR={folder}".encode() in environment:
+        if (
+            str(folder) in line
+            or any(place.startswith(str(folder)) for place in places)
+            or f"TMPDIR={folder}".encode() in environment
+        ):
             yield int(entry.name), line
 
 
@@ -122,5 +122,3 @@ def wait_for(condition: Callable[[], object], timeout: float = TIMEOUT) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-

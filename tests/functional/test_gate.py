@@ -98,7 +98,9 @@ def test_formats_that_the_validator_does_not_read_are_compared_with_the_raw_disk
     assert old.read_text() == "the old one"
     assert json.loads((gate.images / "image-1.d/report-raw.json").read_text())["summary"]["fail"] == 0
     assert not (gate.images / "image-1.raw").exists()
-    label = subprocess.check_output(["qemu-img", "convert", "-O", "raw", gate.images / "image-1.vmdk", gate.tmp / "raw"])
+    label = subprocess.check_output(
+        ["qemu-img", "convert", "-O", "raw", gate.images / "image-1.vmdk", gate.tmp / "raw"]
+    )
     assert label == b""
     assert subprocess.check_output(["blkid", "-o", "value", "-s", "LABEL", gate.tmp / "raw"]).strip() == b"tiny"
 
@@ -155,7 +157,9 @@ def test_help_and_version_are_those_of_diskimage_builder(gate: GateRunner) -> No
     for option in ("-h", "--help", "--version"):
         done = subprocess.run([*COMMAND, option], capture_output=True, text=True, env=env(gate), check=False)
         assert done.returncode == 0
-        plain = subprocess.run([COMMAND[0].replace("python", "disk-image-create"), option], capture_output=True, text=True)
+        plain = subprocess.run(
+            [COMMAND[0].replace("python", "disk-image-create"), option], capture_output=True, text=True
+        )
         assert done.stdout.startswith(plain.stdout)
         assert ("DIB_GATE_POLICY" in done.stdout) == (option != "--version")
 

@@ -19,7 +19,7 @@ from tests.functional.metrics import Statsd, statsd
 from tests.functional.nodepool_builder import LOOP, Builder
 from tests.functional.openstack_cloud import Cloud, openstack_cloud
 from tests.functional.tiny import POLICY, tiny_environment
-from tests.functional.traces import traces, wait_for_no_traces
+from tests.functional.traces import traces, wait_until_empty
 
 WANTS_MORE = POLICY.replace("required: [tiny-root]", "required: [tiny-root, no-such-package]")
 LOOPS = 3  # of the builder, in which a build that is held back fails at once
@@ -167,8 +167,7 @@ def test_two_builders_share_the_work_and_one_that_is_killed_leaves_nothing(
 
     # SIGKILL, and nobody else is told: the gate sees for itself that its builder is gone.
     first.kill()
-    wait_for_no_traces(first.temporary, timeout=60)
-    assert list(first.temporary.iterdir()) == []
+    wait_until_empty(first.temporary, timeout=60)
     assert first.uploadable() == set()
     assert [path for path in first.images.iterdir() if path.name.startswith(".")] == []
     second.built("one", timeout=120 + SESSION)

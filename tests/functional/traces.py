@@ -14,9 +14,12 @@ def traces(folder: Path) -> list[str]:
     return [line for line in [*mounts, *loops, *ps] if str(folder) in line]
 
 
-def wait_for_no_traces(folder: Path, *, timeout: float) -> None:
-    """Fail with what is still there after ``timeout`` seconds."""
+def wait_until_empty(folder: Path, *, timeout: float) -> None:
+    """Wait until nothing is in ``folder`` and nothing is mounted from it, attached to it or runs there.
+
+    Fails with what is still there after ``timeout`` seconds.
+    """
     deadline = time.monotonic() + timeout
-    while left := traces(folder):
+    while left := [*traces(folder), *map(str, folder.iterdir())]:
         assert time.monotonic() < deadline, "\n".join(left)
         time.sleep(0.5)
