@@ -51,8 +51,11 @@ class GateRunner:
         running = self.start(*arguments, base=base, formats=formats, **variables)
         return running.wait()
 
+    def command(self, *arguments: str, base: str = "image-1", formats: str = "qcow2") -> list[str]:
+        return [*COMMAND, "-t", formats, "-o", str(self.images / base), *arguments]
+
     def start(self, *arguments: str, base: str = "image-1", formats: str = "qcow2", **variables: str) -> "Running":
-        command = [*COMMAND, "-t", formats, "-o", str(self.images / base), *arguments, "tiny-root"]
+        command = [*self.command(*arguments, base=base, formats=formats), "tiny-root"]
         environment = {**os.environ, **self.variables, **variables}
         log = self.folder / f"{base}.log"
         with log.open("w") as stream:
@@ -80,15 +83,12 @@ def using(folder: Path) -> Iterator[tuple[int, str]]:
             continue
         try:
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            places = [os.readlink(entry / "root"), os.readlink(entry / "cwd")]
+            places = [str((entry / "root").readlink()), str((entry / "cwd").readlink())]
             environment = (entry / "environ").read_bytes()
         except OSError:
             continue
-        if (
-            str(folder) in line
-            or any(place.startswith(str(folder)) for place in places)
-            or f"TMPDIR={folder}".encode() in environment
-        ):
+        inside = any(place.startswith(str(folder)) for place in places)
+        if inside or str(folder) in line or f"TMPDIR={folder}".encode() in environment:
             yield int(entry.name), line
 
 
