@@ -1,8 +1,10 @@
 """What nodepool/ ships, held against the programs that will read it."""
 
 import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 import yaml
 
 from tests.functional.nodepool_builder import Nodepool
+from tests.functional.tiny import tiny_environment
+from tests.functional.traces import traces
 
 SHIPPED = Path(__file__).parents[2] / "nodepool"
 CONFIGURATION: dict[str, Any] = yaml.safe_load((SHIPPED / "nodepool.yaml").read_text())
@@ -150,3 +154,26 @@ def test_systemd_gives_the_gate_time_to_clean_up() -> None:
     assert settings["KillMode"] == "control-group"
     assert settings.get("KillSignal", "SIGTERM") == "SIGTERM"
     assert int(settings["TimeoutStopSec"]) > 90
+
+
+def sandbox(capabilities: set[str], command: list[str]) -> list[str]:
+    """Return ``command`` as root's part of the unit runs it: ProtectSystem=full, and no more than ``capabilities``."""
+    read_only = "for place in /usr /boot /etc; do mount --bind $place $place; mount -o remount,bind,ro $place; done"
+    bounding = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in sorted(capabilities))])
+    script = f'set -e; {read_only}; exec setpriv --bounding-set="$0" -- "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, bounding, *command]
+
+
+@pytest.mark.parametrize("without", ["", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"])
+def test_the_units_hardening_leaves_the_build_what_it_needs(tmp_path: Path, without: str) -> None:
+    granted = {name for key, value in unit_settings() if key == "CapabilityBoundingSet" for name in value.split()}
+    assert ("ProtectSystem", "full") in unit_settings()
+    assert "CAP_SYS_MODULE" not in granted
+    gate = str(Path(sys.executable).with_name("disk-image-create-validated"))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
+    environment = {**os.environ, **tiny_environment(tmp_path), "PATH": path, "TMPDIR": str(tmp_path)}
+    command = sandbox(granted - {without}, [gate, "-t", "qcow2", "-o", str(tmp_path / "image"), "tiny-root"])
+    done = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert (done.returncode == 0) == (not without), done.stdout.decode(errors="replace")[-4000:]
+    assert (tmp_path / "image.qcow2").exists() == (not without)
+    assert traces(tmp_path) == []

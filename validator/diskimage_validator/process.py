@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
 
 STOP_TIMEOUT = 5.0
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -71,20 +71,27 @@ class Memory:
             return None
 
     def failures(self) -> Iterator[Failure]:
-        """Yield all failures, by name."""
+        """Yield all failures that were not cleared, by name."""
         for file in sorted(self.folder.glob(f"*{SUFFIX}")):
-            if failure := Failure.from_json(file.read_text()):
+            failure = Failure.from_json(file.read_text())
+            if failure is not None and failure.count:
                 yield failure
 
-    def forget(self, image: str) -> bool:
-        """Forget the failure of ``image``. Return whether there was one."""
-        try:
-            self._file(image).unlink()
-        except FileNotFoundError:
+    def clear(self, image: str) -> bool:
+        """Let ``image`` be built again at once, as if for the first time. Return whether it was held back."""
+        failure = self.recall(image)
+        if failure is None or not failure.count:
             return False
+        # Where its reports are stays known: the next verdict takes them away.
+        self.remember(replace(failure, count=0, delay=0))
+        return True
+
+    def forget(self, image: str) -> None:
+        """Forget the failure of ``image``, if there was one: it passed."""
+        try:
+            self._file(image).unlink(missing_ok=True)
         except OSError as error:
             raise _unusable(error) from None
-        return True
 
     def remember(self, failure: Failure) -> None:
         """Write ``failure`` down in place of an earlier one of the image. Raises UsageError if that cannot be."""
@@ -107,14 +114,13 @@ class Memory:
             raise _unusable(error) from None
 
     @staticmethod
-    def clean(before: Failure | None, failure: Failure) -> None:
-        """Remove reports and image of the failure ``before``, when those of a later one of the image lie beside them.
+    def clean(before: Failure | None, new: Path) -> None:
+        """Remove reports and image of the failure ``before``, when there are ``new`` reports on the image beside them.
 
         Nodepool removes what lies beside an image only with the image, and a rejected one has none there.
         """
-        if before is None or before.reports == failure.reports:
+        if before is None or (old := Path(before.reports)) == new:
             return
-        old, new = Path(before.reports), Path(failure.reports)
         if old.parent == new.parent and old.suffix == ".d" and (old / "root-report.json").is_file():
             shutil.rmtree(old, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ MAX_FILES: Final = 20_000
 """Files below one folder that are looked at."""
 OF_THIS_BUILD: Final = frozenset({"DIB_IMAGE_FILENAME"})
 """Variables in which Nodepool says the number of the build."""
+WRITTEN: Final = re.compile(r"CACHE|LOCK|SAVE|TMP|LOG")
+"""In the names of variables whose folders a build writes to, such as DIB_IMAGE_CACHE: what is in there is no input."""
 UNSEEN: Final = frozenset({".git", "__pycache__"})
 
 
@@ -51,7 +54,8 @@ def digest_of_inputs(
     for name, value in sorted(environment.items()):
         if name.startswith("DIB_") and not name.startswith(PREFIX) and name not in OF_THIS_BUILD:
             add(name, value)
-            for row in _rows(Path(word) for word in value.replace(":", " ").split() if word.startswith("/")):
+            named = () if WRITTEN.search(name) else value.replace(":", " ").split()
+            for row in _rows(Path(word) for word in named if word.startswith("/")):
                 add(*row)
     return digest.hexdigest()
 

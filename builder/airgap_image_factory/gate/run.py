@@ -94,6 +94,7 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
         )
         images, verdicts = _finish(gate, work, made, reports, root)
         merge(reports, gate.reports)
+        memory.clean(before, gate.reports)
         bad = [verdict for verdict in verdicts if verdict.status]
         if not bad:
             finals = publish(made, base, images, gate.environment)
@@ -115,7 +116,6 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
             bounds=gate.settings.backoff,
         )
         memory.remember(failure)
-        memory.clean(before, failure)
         return Outcome(status, f"REJECTED: {reason}; {where}; not built again for {failure.delay} s with these inputs")
 
 
