@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
 # The second and third are what Nodepool 11.0 imports and does not ask for: pkg_resources, and cachetools.
 REQUIREMENTS = ["nodepool==11.*", "setuptools<81", "cachetools"]
@@ -39,13 +40,14 @@ class Nodepool:
 
 
 def install(folder: Path) -> Nodepool:
-    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB."""
+    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB. Another worker waits until it is."""
     done = folder / "installed"
-    if not done.exists():
-        venv.create(folder, with_pip=True, clear=True)
-        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *REQUIREMENTS], check=True)
-        done.touch()
+    with FileLock(folder.with_suffix(".lock")):
+        if not done.exists():
+            venv.create(folder, with_pip=True, clear=True)
+            pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            done.touch()
     return Nodepool(folder)
 
 
