@@ -16,8 +16,8 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import CryptoSigner, Signature, SSlibKey
 
-from diskimage_validator.attestation.documents import parse_document
 from diskimage_validator.attestation.statement import PAYLOAD_TYPE
+from diskimage_validator.documents import parse_document
 
 MAX_SIGNATURES: Final = 32
 

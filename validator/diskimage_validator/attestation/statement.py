@@ -10,12 +10,15 @@ it does not know), spec/predicates/test-result.md.
 
 import datetime
 import json
+from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from diskimage_validator.attestation.documents import parse_document
+from diskimage_validator.documents import parse_document
+from diskimage_validator.errors import UsageError
 from diskimage_validator.frozen import dataclass
+from diskimage_validator.model import Report, Result, Severity, Status
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "https://in-toto.io/attestation/test-result/v0.1"
@@ -24,6 +27,8 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 
 Outcome = Literal["PASSED", "WARNED", "FAILED"]
 """WARNED: it passed in spite of failures, which are waived or below the threshold."""
+
+_OUTCOMES: Final[tuple[Outcome, ...]] = ("PASSED", "WARNED", "FAILED")
 
 
 def _with_zone(time: datetime.datetime) -> datetime.datetime:
@@ -77,6 +82,50 @@ class Statement:
     def encoded(self) -> bytes:
         """Return the Statement as it is signed and written: JSON in ASCII."""
         return json.dumps(self.as_dict(), indent=2).encode() + b"\n"
+
+
+def statement_of(report: Report, threshold: Severity, name: str = "") -> Statement:
+    """Return the Statement that follows from ``report``.
+
+    ``name`` is the image's name in it; by default that of its file, without folders. Raises UsageError if the report is
+    not about the bytes of an image.
+    """
+    if report.target.sha256 is None:
+        hint = "validate an image file"
+        raise UsageError(f"the report is about {report.target.kind}, which has no sha256", hint)
+    outcomes = {outcome: _checks(report, threshold, outcome) for outcome in _OUTCOMES}
+    return Statement(
+        image=name or PurePath(report.target.name).name,
+        sha256=report.target.sha256,
+        result="FAILED" if report.exit_status(threshold) else "WARNED" if outcomes["WARNED"] else "PASSED",
+        policy=report.policy_name,
+        policy_sha256=report.policy_digest,
+        version=report.tool_version,
+        engine=report.engine,
+        started=datetime.datetime.fromisoformat(report.started),
+        threshold=str(threshold),
+        passed=outcomes["PASSED"],
+        warned=outcomes["WARNED"],
+        failed=outcomes["FAILED"],
+    )
+
+
+def _checks(report: Report, threshold: Severity, wanted: Outcome) -> tuple[str, ...]:
+    """Return the checks whose worst result is ``wanted``, in the report's order. A skipped result is none."""
+    worst: dict[str, Outcome] = {}
+    for result in report.results:
+        if result.status is not Status.SKIP:
+            outcome = _outcome(result, threshold)
+            worst[result.check] = max(worst.get(result.check, outcome), outcome, key=_OUTCOMES.index)
+    return tuple(check for check, outcome in worst.items() if outcome == wanted)
+
+
+def _outcome(result: Result, threshold: Severity) -> Outcome:
+    if result.status is Status.PASS:
+        return "PASSED"
+    if result.status is Status.ERROR or (result.counts and result.severity.rank >= threshold.rank):
+        return "FAILED"
+    return "WARNED"
 
 
 class _Digests(BaseModel):

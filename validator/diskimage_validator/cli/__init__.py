@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "fetch-chain": "diskimage_validator.cli.chain:fetch_chain_command",
     "explain": "diskimage_validator.cli.explain:explain_command",
     "policy": "diskimage_validator.cli.policy:policy_group",
+    "report": "diskimage_validator.cli.report:report_command",
     "attest": "diskimage_validator.cli.attest:attest_command",
     "verify": "diskimage_validator.cli.verify:verify_command",
     "schema": "diskimage_validator.cli.schema:schema_command",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from diskimage_validator.attestation.documents import read_bounded
 from diskimage_validator.cli.options import output_option
 from diskimage_validator.cli_console import output
+from diskimage_validator.documents import read_bounded
 
 
 @click.command("attest")
@@ -20,9 +20,10 @@ def attest_command(report: str, key: str | None, name: str, output_file: str | N
     It says PASSED, WARNED (failures are waived or below the threshold) or FAILED. With a key it is in a DSSE envelope.
     The status is 0 whatever the verdict: 'verify' refuses an image that failed.
     """
-    from diskimage_validator.attestation.report import statement_of
+    from diskimage_validator.attestation.statement import statement_of
+    from diskimage_validator.reports.json_reader import read_report
 
-    data = statement_of(read_bounded(Path(report)), report, name).encoded()
+    data = statement_of(*read_report(read_bounded(Path(report)), report), name).encoded()
     if key is not None:
         from diskimage_validator.attestation.envelope import sign
         from diskimage_validator.attestation.keys import private_key

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.attestation.documents import read_bounded
 from diskimage_validator.attestation.keys import MAX_SIZE
+from diskimage_validator.documents import read_bounded
 from diskimage_validator.errors import UsageError
 
 _ENVIRONMENT: Final = "env://"

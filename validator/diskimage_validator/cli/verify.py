@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from diskimage_validator.attestation.demands import Demands, judge
-from diskimage_validator.attestation.documents import read_bounded
 from diskimage_validator.cli_console import output
 from diskimage_validator.digest import Digest
+from diskimage_validator.documents import read_bounded
 from diskimage_validator.durations import parse_duration
 from diskimage_validator.errors import TargetError, UsageError
 from diskimage_validator.printable import printable
