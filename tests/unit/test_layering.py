@@ -16,6 +16,7 @@ PURE = {
     "sizes",
     "frozen",
     "consumers",
+    "durations",
     "fstab",
     "globs",
     "relations",

@@ -56,7 +56,9 @@ def needed_facts(destinations: Iterable[Destination]) -> set[str]:
     }
 
 
-def write_reports(report: Report, facts: Facts, destinations: Sequence[Destination], threshold: Severity) -> None:
+def write_reports(
+    report: Report, facts: Facts | None, destinations: Sequence[Destination], threshold: Severity
+) -> None:
     """Write every report, each whole or not at all. If some cannot be written the others are, and then it raises."""
     errors: list[Exception] = []
     for destination in destinations:
@@ -76,8 +78,11 @@ def write_reports(report: Report, facts: Facts, destinations: Sequence[Destinati
         raise errors[-1]
 
 
-def _write(report: Report, facts: Facts, destination: Destination, stream: TextIO, threshold: Severity) -> None:
+def _write(report: Report, facts: Facts | None, destination: Destination, stream: TextIO, threshold: Severity) -> None:
     if destination.format in FACT_WRITERS:
+        if facts is None:
+            hint = f"diskimage-validator inspect --format {destination.format} IMAGE"
+            raise UsageError(f"{destination.format} is not made from a report", hint)
         FACT_WRITERS[destination.format].write(facts, stream)
     elif destination.format == "text" and destination.style:
         if destination.style == "verdict":
