@@ -53,7 +53,7 @@ def _write_check(console: Console, report: Report, group: CheckResults, shown: S
         finding = result.finding
         text = Text(f"{plain(finding.subject)}: {plain(finding.message)}")
         print_line(console, Text.assemble("  ", (f"{word:6}", style), "  "), text)
-        if result.status in (Status.FAIL, Status.ERROR):
+        if result.status in (Status.FAIL, Status.ERROR) or finding.tried:
             _write_details(console, report, result)
     if passed := sum(result.status is Status.PASS for result in group.results if result not in shown):
         print_line(console, Text.assemble("  ", ("PASS  ", STYLES[Status.PASS]), "  "), Text(f"{passed} more"))
@@ -68,6 +68,7 @@ def _write_details(console: Console, report: Report, result: Result) -> None:
         "expected": finding.expected,
         "actual": finding.actual,
         "file": where(finding),
+        "tried": f"{finding.tried}, {finding.when}" if finding.tried else "",
         "hint": finding.hint,
     }
     for name, value in fields.items():
