@@ -1,8 +1,8 @@
 """Keys, signatures and protocols of the endpoints are strong enough.
 
 Every certificate that is presented: RSA of ``min_rsa_bits`` at least, EC on P-256, P-384 or P-521, Ed25519 or Ed448; no
-signature with MD5 or SHA-1. The protocol: ``min_protocol`` or later is agreed on, and an offer of older ones only (RFC
-8996 has given up TLS 1.0 and 1.1) is refused.
+signature with MD5 or SHA-1. The protocol: ``min_protocol`` or later is agreed on, and every older one, offered alone,
+is refused (RFC 8996 has given up TLS 1.0 and 1.1).
 
 .. rubric:: Example
 
@@ -57,9 +57,9 @@ def check(question: Question) -> Iterator[Finding]:
             if faults:
                 hint = "renew the certificate with a strong key, and raise the server's oldest protocol"
                 yield tell(evidence, subject, Status.FAIL, "; ".join(faults), expected, actual, hint)
-            elif evidence.fact.accepts_old is None:
-                message = f"could not tell: this host's OpenSSL has nothing older than {rules.min_protocol} to offer"
-                hint = "ask from a host whose OpenSSL still has it"
+            elif evidence.fact.untold:
+                message = f"could not tell: this host's OpenSSL cannot offer {', '.join(evidence.fact.untold)}"
+                hint = "ask from a host whose OpenSSL can"
                 yield tell(evidence, subject, Status.ERROR, message, expected, actual, hint)
             else:
                 yield tell(evidence, subject, Status.PASS, f"{actual}, and nothing older", expected, actual)
@@ -73,5 +73,5 @@ def _weak_certificates(chain: list[Certificate], rules: CertificateRules) -> Ite
 
 
 def _weak_protocol(found: Handshake, rules: CertificateRules) -> Iterator[str]:
-    if found.accepts_old:
-        yield f"it takes protocols that are older than {rules.min_protocol}"
+    if found.old:
+        yield f"it also takes {', '.join(found.old)}, older than {rules.min_protocol}"

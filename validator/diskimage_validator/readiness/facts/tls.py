@@ -13,13 +13,14 @@ class Handshake:
     """What a server presented.
 
     ``chain``: DER, its own certificate first; ``protocol``: the one that was agreed on, as OpenSSL writes it;
-    ``accepts_old``: whether it also takes an older protocol than is allowed, None if this host's OpenSSL cannot tell;
-    ``trouble``: why there was no handshake, and then nothing else is filled.
+    ``old``: the protocols that it also takes though they are older than is allowed; ``untold``: those that this host's
+    OpenSSL cannot offer; ``trouble``: why there was no handshake, and then nothing else is filled.
     """
 
     chain: tuple[bytes, ...] = ()
     protocol: str = ""
-    accepts_old: bool | None = None
+    old: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
     trouble: str = ""
 
 
@@ -41,7 +42,7 @@ class AskTls(Ask[Handshake]):
 
     @property
     def what(self) -> str:
-        """Two handshakes."""
+        """Handshakes: a usual one, and one for each older protocol."""
         return f"TLS handshakes as {self.address.name}, by default and older than {self.oldest}"
 
 

@@ -14,8 +14,8 @@ from diskimage_validator.readiness.facts.tls import AskMutual, AskTls, Handshake
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
 from diskimage_validator.readiness.probes.means import Means
 
-OLDER: Final = {"TLSv1.2": "TLSv1.1", "TLSv1.3": "TLSv1.2"}
-"""The newest protocol that is older than the one that has to be."""
+PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+"""As OpenSSL calls them, the oldest first. SSLv3 is no longer in it at all."""
 REFUSALS: Final = frozenset({400, 401, 403, 495, 496})
 """Statuses with which web servers refuse a client for its certificate; the last two are nginx's own."""
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})")
@@ -29,7 +29,10 @@ def ask_tls(ask: AskTls, means: Means) -> Handshake:
         session = fetch_session(ask.address, ip=ip, timeout=means.timeout)
     except (FetchError, NoAnswerError) as error:
         return Handshake(trouble=str(error))
-    return Handshake(session.chain, session.protocol, _accepts_old(ask, ip, means))
+    older = PROTOCOLS[: PROTOCOLS.index(ask.oldest)]
+    taken = {protocol: _takes(protocol, ask.address, ip, means.timeout) for protocol in older}
+    old = tuple(protocol for protocol, answer in taken.items() if answer)
+    return Handshake(session.chain, session.protocol, old, tuple(one for one in older if taken[one] is None))
 
 
 def _ip_of(ask: AskTls | AskMutual, means: Means) -> str:
@@ -39,11 +42,15 @@ def _ip_of(ask: AskTls | AskMutual, means: Means) -> str:
     return address_of(ask.address.name, means.resolvers, means.timeout)
 
 
-def _accepts_old(ask: AskTls, ip: str, means: Means) -> bool | None:
-    """Offer protocols that are too old, and no others, with every cipher: see SSL_CTX_set_security_level(3)."""
-    options = ["-min_protocol", "TLSv1", "-max_protocol", OLDER[ask.oldest], "-cipher", "ALL:@SECLEVEL=0"]
+def _takes(protocol: str, address: Address, ip: str, timeout: float) -> bool | None:
+    """Offer ``protocol`` alone, with every cipher: see SSL_CTX_set_security_level(3). None if OpenSSL has it not.
+
+    Of a range OpenSSL would take only the newest: a server that knows TLSv1 and TLSv1.2 seems to have been tampered
+    with on the way, then (RFC 8446, 4.1.3).
+    """
+    options = ["-min_protocol", protocol, "-max_protocol", protocol, "-cipher", "ALL:@SECLEVEL=0"]
     try:
-        return bool(fetch_session(ask.address, ip=ip, timeout=means.timeout, options=options).protocol)
+        return bool(fetch_session(address, ip=ip, timeout=timeout, options=options).protocol)
     except FetchError as error:
         return None if _NO_PROTOCOL in error.message else False
 
