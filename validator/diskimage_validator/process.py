@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
 
 STOP_TIMEOUT = 5.0
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -178,6 +178,11 @@ class Service:
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status, the negative number of the signal that ended it, or None while it runs."""
+        return self._process.poll()
 
     def wait(self, timeout: float) -> bool:
         """Wait for its end, ``timeout`` seconds at most. Return whether it has ended."""
