@@ -14,10 +14,11 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import BOOT, BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
+from diskimage_validator.errors import DeclinedError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.facts.live.asking import Asked
-from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
+from diskimage_validator.judging import judge
+from diskimage_validator.model import Report, Result
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.release import VERSION
@@ -167,21 +168,6 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
 
 
 def _run_check(check: Check, question: Question) -> list[Result]:
-    """Run one check. What it found before it failed stays; the failure itself is an ERROR result.
-
-    A check that would need more rights than the account has is skipped, with the reason.
-    """
     severity = question.rules.severity.get(check.id, check.severity)
-    if not check.asked(question.policy):
-        return [Result(check.id, severity, Finding(check.id, Status.SKIP, NOT_ASKED))]
-    findings: list[Finding] = []
-    try:
-        findings.extend(check.run(question))
-    except PermissionDeniedError as error:
-        findings.append(Finding(check.title, Status.SKIP, error.message, hint=error.hint))
-    except ValidatorError as error:
-        findings.append(Finding(check.title, Status.ERROR, error.message, hint=error.hint))
-    except Exception as error:  # a crash of one check must not hide what the others say
-        message = f"the check crashed: {type(error).__name__}: {error}"
-        findings.append(Finding(check.title, Status.ERROR, message, hint="this is a bug: please report it"))
-    return [Result(check.id, severity, finding) for finding in findings]
+    asked = check.asked(question.policy)
+    return judge(check.id, check.title, severity, asked=asked, run=lambda: check.run(question))
