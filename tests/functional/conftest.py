@@ -136,6 +136,23 @@ def node_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> Buil
     return build_image(image_folder, "bookworm", authority, mirror, "--element", "validate-root")
 
 
+@pytest.fixture(scope="session")
+def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
+    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI needs this host's own CAs."""
+    options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
+    for path in host_authorities():
+        options += ["--ca", str(path)]
+    return build_image(
+        image_folder,
+        "trixie",
+        authority,
+        mirror,
+        *options,
+        DIB_CONTAINER_ENGINE="docker",
+        DIB_ZUUL_NODE_INIT="glean",
+    )
+
+
 @pytest.fixture
 def run_validator(node_image: BuiltImage, tmp_path: Path) -> "RunValidator":
     return RunValidator(node_image.authority, tmp_path)

@@ -37,7 +37,7 @@ class GuestfsEngine(DiskEngine):
         self._handle: Any = None
         self._superblocks: dict[str, Superblock] = {}
         self._layout: Layout | None = None
-        self._overlay = Overlay(image)
+        self._overlay = self._make_overlay()
         try:
             sector = self._overlay.sector_size()
             self._handle, notes = launch(
@@ -85,6 +85,13 @@ class GuestfsEngine(DiskEngine):
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.close()
+        self._drop_overlay()
+
+    def _make_overlay(self) -> Overlay:
+        """Return what the appliance is given."""
+        return Overlay(self._image)
+
+    def _drop_overlay(self) -> None:
         self._overlay.close()
 
     def disk(self) -> Disk:
@@ -149,12 +156,15 @@ class GuestfsEngine(DiskEngine):
 
     def _mount(self, volume: Volume, mountpoint: str) -> bool:
         try:
-            self._handle.mount_ro(volume.mountable, mountpoint)
+            self._mount_volume(volume, mountpoint)
         except RuntimeError as error:
             self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
             return False
         self._files.forget()
         return True
+
+    def _mount_volume(self, volume: Volume, mountpoint: str) -> None:
+        self._handle.mount_ro(volume.mountable, mountpoint)
 
     def _unmount_root(self) -> None:
         self._handle.umount("/")
