@@ -19,10 +19,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from filelock import FileLock
 
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.tls_mirror import TlsMirror, tls_mirror
+from tests.functional.workers import ByUnit, place
 
 BUILD_TIMEOUT = 2400
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="folder for the built images; an image that is there already is used as it is, which is for writing tests",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a cache of its own: apt locks that of diskimage-builder for the time of a build."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ["DIB_IMAGE_CACHE"] = str(Path.home() / ".cache" / f"image-create-{worker}")
+    else:
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
+    return ByUnit(config, log)
 
 
 @dataclass(frozen=True)
@@ -73,7 +91,8 @@ class Verdict:
 def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path | None = request.config.getoption("--image-dir")
     if folder is None:
-        return tmp_path_factory.mktemp("images")
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
 
@@ -82,9 +101,10 @@ def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def authority(image_folder: Path) -> Issued:
     """Return the internal CA of the tests, kept beside the images that trust it. The host does not trust it."""
     kept = image_folder / "authority.pem"
-    if not kept.exists():
-        made = make_ca("Functional test CA, do not trust")
-        kept.write_bytes(made.key_pem + made.cert_pem)
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            made = make_ca("Functional test CA, do not trust")
+            kept.write_bytes(made.key_pem + made.cert_pem)
     content = kept.read_bytes()
     key = load_pem_private_key(content, None)
     assert isinstance(key, EllipticCurvePrivateKey)
@@ -113,16 +133,20 @@ def identity(folder: Path, name: str, authority: Issued) -> tuple[BuiltImage, Pa
 def build_image(
     folder: Path, name: str, authority: Issued, mirror: TlsMirror, *options: str, **variables: str
 ) -> BuiltImage:
-    """Build ``folder/name.qcow2`` unless it is there, with its own SSH key."""
-    built, public = identity(folder, name, authority)
-    if built.path.exists():
-        return built
+    """Build ``folder/name.qcow2`` unless it is there, with its own SSH key. Another worker waits until it is."""
+    with FileLock(folder / f"{name}.lock"):
+        built, public = identity(folder, name, authority)
+        if not built.path.exists():
+            _build(built, public, mirror, *options, **variables)
+    return built
+
+
+def _build(built: BuiltImage, public: Path, mirror: TlsMirror, *options: str, **variables: str) -> None:
     command = [sys.executable, "-m", "airgap_image_factory", "image", "--mirror", mirror.debian]
     command += ["--ca", str(built.authority), *options, "--output", str(built.path)]
     environment = {**os.environ, "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public), **variables}
     done = subprocess.run(command, env=environment, timeout=BUILD_TIMEOUT, check=False)
     assert done.returncode == 0, f"the build ended with {done.returncode}; see the output above"
-    return built
 
 
 def host_authorities() -> list[Path]:

@@ -9,12 +9,13 @@ QEMU's tools see the file, with the format given explicitly and under resource l
 import json
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Final
 
 from diskimage_validator.digest import Digest, digest_of
 from diskimage_validator.errors import TargetError, UsageError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.oslo_inspector import format_inspector
 from diskimage_validator.process import Limits, run
 

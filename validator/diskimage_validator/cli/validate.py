@@ -18,6 +18,7 @@ from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
+from diskimage_validator.printable import clean_path
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
     default=str(Severity.WARNING),
     help="Least severity of a failure that fails the image. Default: warning.",
 )
+@click.option("--name", metavar="TEXT", help="What the reports call the target. Default: TARGET.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
 @click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
 @click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
@@ -72,6 +74,7 @@ def validate_command(
     output_file: str | None,
     reports: Sequence[str],
     threshold: str,
+    name: str | None,
     jobs: int | None,
     everything: bool,
     quiet: bool,
@@ -105,6 +108,8 @@ def validate_command(
         check_fleet(targets, destinations)
         if boot.serial_log:
             raise UsageError("--serial-log is for one target", "validate this one apart")
+        if name is not None:
+            raise UsageError("--name is for one target", "leave it out")
     policy = load_policy(
         policy_name,
         ca_files=cas,
@@ -131,6 +136,9 @@ def validate_command(
                 also=also,
                 progress=progress,
             )
+    if name is not None:
+        called = replace(report.target, name=clean_path(name))
+        report, facts = replace(report, target=called), replace(facts, target=called)
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
 

@@ -8,13 +8,14 @@ Paths are absolute POSIX paths inside the target, as str; bytes that are not UTF
 """
 
 import posixpath
+import stat as stat_module
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
-from diskimage_validator.engines.description import Disk, Filesystem, Partition, Stat
+from diskimage_validator.engines.description import TYPE, Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.paths import MAX_KNOWN, PATH_MAX, Paths
 from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
 from diskimage_validator.model import TargetInfo
@@ -167,15 +168,15 @@ class Engine(Paths):
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
             prefix = folder if folder == "/" else f"{folder}/"
+            found = [(prefix + name, entry) for name, entry in sorted(self._scan(folder), key=itemgetter(0))]
             known = self._remembered
-            for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
-                child = prefix + name
-                if known is not None and len(known) < MAX_KNOWN:
-                    known.setdefault(child, entry)
-                yield child, entry
-                if entry.is_dir:
-                    pending.append(child)
-        if whole and self._remembered is not None and len(self._remembered) < MAX_KNOWN:
+            if known is None or len(known) + len(found) > MAX_KNOWN:
+                whole = False
+            else:
+                known.update([one for one in found if one[0] not in known])
+            yield from found
+            pending += [child for child, entry in found if entry.mode & TYPE == stat_module.S_IFDIR]
+        if whole and self._remembered is not None:
             self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:

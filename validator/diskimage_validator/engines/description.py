@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from diskimage_validator.frozen import dataclass
 
-_TYPE: Final = 0o170000
+TYPE: Final = 0o170000
 """The bits of a mode that tell what an entry is: S_IFMT of inode(7)."""
 
 
@@ -21,17 +21,17 @@ class Stat(NamedTuple):
     @property
     def is_file(self) -> bool:
         """Whether this is a regular file."""
-        return self.mode & _TYPE == stat_module.S_IFREG
+        return self.mode & TYPE == stat_module.S_IFREG
 
     @property
     def is_dir(self) -> bool:
         """Whether this is a directory."""
-        return self.mode & _TYPE == stat_module.S_IFDIR
+        return self.mode & TYPE == stat_module.S_IFDIR
 
     @property
     def is_link(self) -> bool:
         """Whether this is a symbolic link (only ever true for ``lstat``)."""
-        return self.mode & _TYPE == stat_module.S_IFLNK
+        return self.mode & TYPE == stat_module.S_IFLNK
 
     @property
     def is_executable(self) -> bool:

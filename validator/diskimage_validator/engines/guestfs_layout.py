@@ -7,12 +7,12 @@ and no label that would have to be quoted. For everything else there is no Layou
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from diskimage_validator.engines import appliance_shell
 from diskimage_validator.engines.base import Partition
 from diskimage_validator.engines.volumes import Volume
+from diskimage_validator.frozen import dataclass
 
 COLUMNS: Final = "KNAME,MAJ:MIN,TYPE,SIZE,PTTYPE,PARTTYPE,PARTLABEL,PARTUUID,FSTYPE,LABEL,UUID"
 COMMAND: Final = (

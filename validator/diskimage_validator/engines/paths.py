@@ -79,7 +79,23 @@ class Paths(ABC):
         return self._quickly(path, follow_last=follow_last) or self._step_by_step(path, follow_last=follow_last)
 
     def _quickly(self, path: str, *, follow_last: bool) -> str | None:
-        """Return what ``resolve`` does, or None if that takes a look at every part: most paths share their folder."""
+        """Return what ``resolve`` does, or None if that takes a look at every part.
+
+        Most paths share their folder with others, and most links lead to something that is none.
+        """
+        candidate = self._in_known_folder(path)
+        if candidate is None or not follow_last:
+            return candidate
+        entry = self._find(candidate)
+        if entry is None or not entry.is_link:
+            return candidate
+        text = self._readlink(candidate)
+        behind = self._in_known_folder(text if text.startswith("/") else f"{candidate.rpartition('/')[0]}/{text}")
+        entry = None if behind is None else self._find(behind)
+        return None if entry is not None and entry.is_link else behind
+
+    def _in_known_folder(self, path: str) -> str | None:
+        """Return ``path`` with the real path of its folder, if what comes behind that is a name."""
         folder, _, name = path.rpartition("/")
         if self._remembered is None or name in ("", ".", ".."):
             return None
@@ -88,9 +104,7 @@ class Paths(ABC):
             real = self._step_by_step(folder, follow_last=True)
             if len(self._resolved) < MAX_KNOWN:
                 self._resolved[folder] = real
-        candidate = f"{real}/{name}" if real != "/" else f"/{name}"
-        entry = self._find(candidate) if follow_last else None
-        return None if entry is not None and entry.is_link else candidate
+        return f"{real}/{name}" if real != "/" else f"/{name}"
 
     def _step_by_step(self, path: str, *, follow_last: bool) -> str:
         pending = deque(part for part in path.split("/") if part not in ("", "."))
@@ -101,7 +115,7 @@ class Paths(ABC):
             if part == "..":
                 real = posixpath.dirname(real)
                 continue
-            candidate = posixpath.join(real, part)
+            candidate = f"{real}/{part}" if real != "/" else f"/{part}"
             entry = self._find(candidate) if (pending or follow_last) else None
             if entry is None or not entry.is_link:
                 real = candidate

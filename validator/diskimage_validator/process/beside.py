@@ -59,6 +59,11 @@ class Service:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """Its exit status, the negative number of the signal that ended it, or None while it runs."""
+        return self._process.poll()
+
     def wait(self, timeout: float) -> bool:
         """Wait for its end, ``timeout`` seconds at most. Return whether it has ended."""
         try:
