@@ -28,21 +28,24 @@ class OverlayWriter(GuestfsEngine):
 
     def add_key(self, login: Login, public: str) -> None:
         """Let ``login.user`` in with the key ``public``. Raises EngineError if that cannot be written."""
-        handle: Any = self._handle
         with engine_errors("writing the key of this run"):
-            for folder in (self.resolve(folder) for folder in login.folders):
-                handle.mkdir_mode(folder, login.folder_mode)
-                self._own(folder, login)
-            path = self.resolve(login.path)
-            if login.exists:
-                # The line break in front: the file may end without one.
-                handle.write_append(path, f"\n{public}\n")
-            else:
-                handle.write(path, f"{public}\n")
-                handle.chmod(login.mode, path)
-                self._own(path, login)
-            handle.umount_all()
-            handle.sync()
+            self._write(login, public)
+            self._handle.umount_all()
+            self._handle.sync()
+
+    def _write(self, login: Login, public: str) -> None:
+        handle: Any = self._handle
+        for folder in (self.resolve(folder) for folder in login.folders):
+            handle.mkdir_mode(folder, login.folder_mode)
+            self._own(folder, login)
+        path = self.resolve(login.path)
+        if login.exists:
+            # The line break in front: the file may end without one.
+            handle.write_append(path, f"\n{public}\n")
+        else:
+            handle.write(path, f"{public}\n")
+            handle.chmod(login.mode, path)
+            self._own(path, login)
 
     def _own(self, path: str, login: Login) -> None:
         self._handle.chown(login.owner, login.group, path)
