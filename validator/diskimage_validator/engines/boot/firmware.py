@@ -45,9 +45,14 @@ def boots_by_bios(head: bytes) -> bool:
     return any(head[:BOOT_CODE])
 
 
+def find_flash() -> Flash | None:
+    """Return UEFI for the machine, its variables those of a new one; None if the host has none."""
+    return next((flash for path in sorted(DESCRIPTORS.glob("*.json")) if (flash := _read(path))), None)
+
+
 def prepare_flash(folder: Path) -> Flash:
     """Return UEFI with variables of its own in ``folder``. Raises EngineError if the host has none for the machine."""
-    found = next((flash for path in sorted(DESCRIPTORS.glob("*.json")) if (flash := _read(path))), None)
+    found = find_flash()
     if found is None:
         raise EngineError("the image boots by UEFI only, and there is no firmware for that here", REMEDY)
     variables = folder / "variables.fd"
