@@ -19,6 +19,8 @@ from diskimage_validator.frozen import dataclass
 
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
+MORTAL: Final = ("setpriv", "--pdeathsig=KILL", "--")
+"""In front of a command that is to be ended with the thread that started it: PR_SET_PDEATHSIG, prctl(2)."""
 NOT_FOUND: Final = 127
 MAX_ERRORS: Final = 64 * 1024
 
@@ -59,10 +61,11 @@ def find_program(name: str) -> Path | None:
 def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None) -> Completed:
     """Run ``command`` to its end, without standard input, and return what it said. Any exit status is returned.
 
-    ``timeout`` is in seconds. Raises EngineError if the program is missing or does not finish in time.
+    ``timeout`` is in seconds. With ``limits`` it ends, like a Service, with the thread that called. Raises EngineError
+    if the program is missing or does not finish in time.
     """
     need(command[0])
-    full = [*(limits.command() if limits else []), *command]
+    full = [*limits.command(), *MORTAL, *command] if limits else command
     try:
         done = subprocess.run(
             full,

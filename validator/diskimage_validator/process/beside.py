@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import IO
 
 from diskimage_validator.errors import EngineError
-from diskimage_validator.process import LOCALE, Limits, need
+from diskimage_validator.process import LOCALE, MORTAL, Limits, need
 from diskimage_validator.process.ending import end
 
 
@@ -32,7 +32,7 @@ class Service:
         inherits: Sequence[int] = (),
     ) -> None:
         """Start ``command``. Raises EngineError if the program, or one of util-linux that starts it, is missing."""
-        full = [*limits.command(), *(_offline() if offline else ()), "setpriv", "--pdeathsig=KILL", "--", *command]
+        full = [*limits.command(), *(_offline() if offline else ()), *MORTAL, *command]
         for program in ("prlimit", "unshare", "setpriv", command[0]):
             need(program)
         self.name = command[0]
@@ -99,7 +99,7 @@ class Background:
         need("setpriv")
         self.name = command[0]
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", *command],
+            [*MORTAL, *command],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
