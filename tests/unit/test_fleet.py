@@ -137,6 +137,7 @@ def test_the_command_writes_a_summary_and_reports_for_each(tmp_path: Path, capsy
     [
         (["--report", "json=all.json"], "write {name} in its name"),
         (["--format", "sarif"], "--format sarif is for one target"),
+        (["--name", "node"], "--name is for one target"),
         (["--report", "json=/nonesuch/{name}.json"], "cannot write /nonesuch/debian.json"),
         (["dir:/other/debian", "--report", "json={name}.json"], "and so would their reports"),
         (["--jobs", "0"], "0 is not in the range"),
