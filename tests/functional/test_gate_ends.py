@@ -1,11 +1,15 @@
 """Whatever ends disk-image-create-validated on its way, nothing of it is left, and the last line says what it was."""
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -92,6 +96,29 @@ def test_nobody_reads_the_log_any_more(gate: GateRunner) -> None:
     assert_nothing_is_left(gate)
 
 
+def test_nobody_reads_the_log_and_nobody_closes_it(gate: GateRunner) -> None:
+    """As nodepool-builder does after a timeout: it kills its child, and lets the pipe be full."""
+    environment = {**os.environ, **gate.variables}
+    command = [*gate.command("-x", "-x"), "tiny-root"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert wait_for(lambda: unread(process.stdout) >= 60_000)
+        process.kill()
+        process.wait()
+        assert_nothing_is_left(gate)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_in_the_middle_of_the_conversion(gate: GateRunner, number: signal.Signals) -> None:
+    running = gate.start("--checksum", formats="qcow2,raw,vmdk", TINY_ROOT_MIB="300", DIB_IMAGE_SIZE="0.6")
+    running.reaches("the root passed; converting")
+    assert wait_for(lambda: any("qemu-img convert" in found for found in gate.leftovers()))
+    running.send(number)
+    running.wait()
+    assert_nothing_is_left(gate)
+    assert "INTERRUPTED by SIGTERM" in running.log.read_text().splitlines()[-1]
+
+
 @pytest.fixture
 def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a file system of 100 MiB: the tiny disk of 61 MiB fits in, not more than once."""
@@ -114,6 +141,14 @@ def test_a_full_disk(gate: GateRunner, full_disk: Path, place: str) -> None:
     assert "full" in done.last or "room" in done.last or "No space left" in done.last, done.last
     assert gate.leftovers() == []
     assert list(full_disk.iterdir()) == []
+
+
+def unread(pipe: IO[bytes] | None) -> int:
+    """Return how many bytes wait in ``pipe``, ioctl_fionread."""
+    assert pipe is not None
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def hooks() -> list[int]:
