@@ -19,10 +19,16 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from filelock import FileLock
 
+from airgap_image_factory.image import Recipe
+from airgap_image_factory.mirror import choose_mirror
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
+from tests.functional.nodepool_builder import Builder, Nodepool, install
 from tests.functional.tls_mirror import TlsMirror, tls_mirror
+from tests.functional.workers import ByUnit, place
+from tests.functional.zookeeper import ZooKeeper, zookeeper
 
 BUILD_TIMEOUT = 2400
 ROOT = Path(__file__).parents[2]
@@ -34,6 +40,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         help="folder for the built images; an image that is there already is used as it is, which is for writing tests",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a cache of its own: apt locks that of diskimage-builder for the time of a build."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ["DIB_IMAGE_CACHE"] = str(Path.home() / ".cache" / f"image-create-{worker}")
+    else:
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByUnit:
+    return ByUnit(config, log)
 
 
 @dataclass(frozen=True)
@@ -73,7 +95,8 @@ class Verdict:
 def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path | None = request.config.getoption("--image-dir")
     if folder is None:
-        return tmp_path_factory.mktemp("images")
+        base = tmp_path_factory.getbasetemp()
+        folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "images"
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()
 
@@ -82,9 +105,10 @@ def image_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 def authority(image_folder: Path) -> Issued:
     """Return the internal CA of the tests, kept beside the images that trust it. The host does not trust it."""
     kept = image_folder / "authority.pem"
-    if not kept.exists():
-        made = make_ca("Functional test CA, do not trust")
-        kept.write_bytes(made.key_pem + made.cert_pem)
+    with FileLock(kept.with_suffix(".lock")):
+        if not kept.exists():
+            made = make_ca("Functional test CA, do not trust")
+            kept.write_bytes(made.key_pem + made.cert_pem)
     content = kept.read_bytes()
     key = load_pem_private_key(content, None)
     assert isinstance(key, EllipticCurvePrivateKey)
@@ -113,16 +137,20 @@ def identity(folder: Path, name: str, authority: Issued) -> tuple[BuiltImage, Pa
 def build_image(
     folder: Path, name: str, authority: Issued, mirror: TlsMirror, *options: str, **variables: str
 ) -> BuiltImage:
-    """Build ``folder/name.qcow2`` unless it is there, with its own SSH key."""
-    built, public = identity(folder, name, authority)
-    if built.path.exists():
-        return built
+    """Build ``folder/name.qcow2`` unless it is there, with its own SSH key. Another worker waits until it is."""
+    with FileLock(folder / f"{name}.lock"):
+        built, public = identity(folder, name, authority)
+        if not built.path.exists():
+            _build(built, public, mirror, *options, **variables)
+    return built
+
+
+def _build(built: BuiltImage, public: Path, mirror: TlsMirror, *options: str, **variables: str) -> None:
     command = [sys.executable, "-m", "airgap_image_factory", "image", "--mirror", mirror.debian]
     command += ["--ca", str(built.authority), *options, "--output", str(built.path)]
     environment = {**os.environ, "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public), **variables}
     done = subprocess.run(command, env=environment, timeout=BUILD_TIMEOUT, check=False)
     assert done.returncode == 0, f"the build ended with {done.returncode}; see the output above"
-    return built
 
 
 def host_authorities() -> list[Path]:
@@ -134,6 +162,36 @@ def host_authorities() -> list[Path]:
 def node_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
     """Build the image that all tests share: bookworm, MBR, podman, cloud-init; its root is validated on the way."""
     return build_image(image_folder, "bookworm", authority, mirror, "--element", "validate-root")
+
+
+@pytest.fixture(scope="session")
+def gated_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
+    """Build the umbrella image as Nodepool does, through the gate: ``gated.qcow2``, ``gated.raw``, ``gated.log``."""
+    return build_gated(image_folder, "gated", authority, mirror)
+
+
+def build_gated(folder: Path, name: str, authority: Issued, mirror: TlsMirror, **variables: str) -> BuiltImage:
+    """Build ``folder/name.qcow2`` and ``.raw`` with disk-image-create-validated unless they are there."""
+    built, public = identity(folder, name, authority)
+    if built.path.exists():
+        return built
+    source = choose_mirror(mirror.debian, None, plain_http=False)
+    recipe = Recipe("bookworm", source, [built.authority], "container-node", built.path)
+    command = [sys.executable, "-m", "airgap_image_factory.gate", "-x", "-t", "qcow2,raw", "--checksum", "--no-tmpfs"]
+    command += ["--qemu-img-options", "compat=0.10", "-o", str(built.path.with_suffix("")), *recipe.elements()]
+    environment = {
+        **os.environ,
+        **recipe.build_environment(),
+        "DIB_GATE_STATE": str(folder / "gate-state"),
+        "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public),
+        **variables,
+    }
+    with (folder / f"{name}.log").open("w") as log:
+        done = subprocess.run(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT, check=False
+        )
+    assert done.returncode == 0, (folder / f"{name}.log").read_text()[-4000:]
+    return built
 
 
 @pytest.fixture
@@ -182,3 +240,39 @@ def workshop(node_image: BuiltImage, tmp_path: Path) -> Iterator[Workshop]:
     made = Workshop(node_image.path, tmp_path / "broken.qcow2")
     yield made
     made.copy.unlink()
+
+
+@pytest.fixture(scope="session")
+def nodepool(pytestconfig: pytest.Config) -> Nodepool:
+    """Return an environment with Nodepool 11; pytest's cache keeps it for the next run in this checkout."""
+    return install(Path(pytestconfig.cache.mkdir("nodepool")))
+
+
+@pytest.fixture
+def coordination(tmp_path: Path) -> Iterator[ZooKeeper]:
+    """Run a ZooKeeper for one test."""
+    with zookeeper(tmp_path / "zookeeper") as running:
+        yield running
+
+
+@pytest.fixture
+def make_builder(nodepool: Nodepool, coordination: ZooKeeper) -> Iterator["MakeBuilder"]:
+    """Make builders on one ZooKeeper; all are stopped after the test."""
+    made = MakeBuilder(nodepool, coordination)
+    yield made
+    for builder in made.builders:
+        builder.stop()
+
+
+class MakeBuilder:
+    """Make a nodepool-builder in ``folder``, not yet started, with nodepool.yaml but for files and ZooKeeper."""
+
+    def __init__(self, nodepool: Nodepool, coordination: ZooKeeper) -> None:
+        self.nodepool = nodepool
+        self.coordination = coordination
+        self.builders: list[Builder] = []
+
+    def __call__(self, folder: Path, configuration: dict[str, Any], **environment: str) -> Builder:
+        settings = {**configuration, **self.coordination.settings()}
+        self.builders.append(Builder(self.nodepool, folder, settings, environment))
+        return self.builders[-1]

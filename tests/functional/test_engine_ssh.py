@@ -235,7 +235,9 @@ def test_a_connection_that_breaks_is_an_error_at_once(tmp_path: Path) -> None:
 def test_a_server_that_hangs_is_waited_for_once(tmp_path: Path) -> None:
     with serve(tmp_path) as server, SshEngine(server.destination, server.options(timeout=2.0)) as engine:
         assert engine.exists("/etc")
-        stopped = subprocess.run(["pgrep", "-f", SFTP_SERVER, "-n"], stdout=subprocess.PIPE, check=True, text=True)
+        parents = ",".join(map(str, server.sessions()))
+        command = ["pgrep", "--full", "--parent", parents, SFTP_SERVER]
+        stopped = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         os.kill(int(stopped.stdout), 19)
         try:
             started = time.monotonic()

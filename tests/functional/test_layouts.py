@@ -13,13 +13,14 @@ from diskimage_validator import open_target
 from diskimage_validator.comparison.agreement import agreement
 from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import DeclinedError, TargetError
-from diskimage_validator.facts import Facts, collect
+from diskimage_validator.facts import FACTS, Facts, collect, replay
 from diskimage_validator.facts.disk import DiskFacts
 from diskimage_validator.runner import inspect
 from tests.functional.layouts import BIOS_BOOT, ESP, XFS_MIB, Layout, Part, Tree, made_disks
+from tests.functional.mounted_layouts import mounted
 from tests.functional.plain_disks import plain_disk
 from tests.support import images
-from tests.support.memory_engine import MemoryEngine
+from tests.support.memory_engine import Folder, MemoryEngine
 from tests.support.rpm_images import lay_out, rhel
 
 ROOT = "LABEL=rootfs / ext4 defaults 0 1\n"
@@ -79,10 +80,20 @@ LAYOUTS = {
 }
 UNCLEAR = Layout(SNAPPER, "gpt", (Part(300, "btrfs", "", "system", SNAPSHOTS),))
 """Two systems, of which none is the default subvolume or named by its fstab."""
-CONTENTS: dict[str, Callable[[], Tree]] = {"deb": images.debian, "rpm": rhel}
+
+
+def debian() -> Tree:
+    """Return the small Debian with the folders where a node has what is no part of its disk."""
+    return {**images.debian(), "/dev": Folder(), "/proc": Folder(0o555)}
+
+
+CONTENTS: dict[str, Callable[[], Tree]] = {"deb": debian, "rpm": rhel}
 READ_BY_GUESTFS = [(layout, ("deb", "rpm")[number % 2]) for number, layout in enumerate(LAYOUTS)]
 OF_THE_DISK = ("target.", "disk")
 """What a folder has not, or has otherwise."""
+OF_A_RUNNING_SYSTEM = ("live_",)
+"""What only a node that runs can tell, and none of these is asked."""
+AT_REST = [name for name in FACTS if not name.startswith(OF_A_RUNNING_SYSTEM)]
 
 
 def disk_name(layout: str, content: str) -> str:
@@ -176,6 +187,19 @@ def test_an_unpacked_tree_has_the_same_facts(tmp_path: Path, content: str) -> No
     facts = inspect(f"dir:{folder}")
     assert facts.disk is None
     assert differences(expected("MBR", content), facts, apart=OF_THE_DISK) == {}
+
+
+@pytest.mark.parametrize("shell", [True, False], ids=["with a shell", "SFTP alone"])
+@pytest.mark.parametrize(("layout", "content"), READ_BY_GUESTFS)
+def test_the_node_that_runs_from_the_disk_has_the_same_facts(
+    disks: dict[str, Path], layout: str, content: str, shell: bool, tmp_path: Path
+) -> None:
+    with mounted(disks[disk_name(layout, content)], LAYOUTS[layout], tmp_path, shell=shell) as node:
+        over_ssh = inspect(node.server.url, ssh=node.server.options(), only=AT_REST)
+        as_folder = replay(node.inspect_as_folder())
+    assert differences(expected(layout, content), as_folder, apart=OF_THE_DISK) == {}
+    assert differences(as_folder, over_ssh, apart=(*OF_THE_DISK, *OF_A_RUNNING_SYSTEM)) == {}
+    assert any("one by one" in note for note in over_ssh.notes) != shell, over_ssh.notes
 
 
 def test_two_snapshots_of_which_none_is_the_default_are_refused(disks: dict[str, Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.engines.listing import COMMAND, DONE, FILE, SYSROOT, Listing, parse_listing
+from diskimage_validator.engines.listing import COMMAND, FILE, SYSROOT, Listing, parse_listing
 
 ROOT = b"d 0 d 755 0 0 4096 7.0000000000 sysroot\0\0"
 FOLDER = b"d 1 d 755 0 0 4096 7.0000000000 etc\0\0"
@@ -16,8 +16,7 @@ FOLDER = b"d 1 d 755 0 0 4096 7.0000000000 etc\0\0"
 def listed(folder: Path) -> Listing | None:
     """Run the command of the appliance on ``folder``."""
     file = folder.parent / "listing"
-    done = folder.parent / "done"
-    command = COMMAND.replace(DONE, str(done)).replace(FILE, str(file)).replace(SYSROOT, str(folder))
+    command = COMMAND.replace(FILE, str(file)).replace(SYSROOT, str(folder))
     subprocess.run(["sh", "-c", command], check=True, stderr=subprocess.DEVNULL)
     content = subprocess.run(["gzip", "-dc", str(file)], check=True, capture_output=True).stdout
     return parse_listing(content)

@@ -7,7 +7,6 @@ unreadable one, no supermin, no QEMU, KVM there but unusable. The last question 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from diskimage_validator.engines.boot.config_drive import find_maker
 from diskimage_validator.engines.boot.qemu import REMEDY, find_machine, find_qemu
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.image_file import ImageFile
 from diskimage_validator.process import find_program
 

@@ -28,7 +28,12 @@ def matches(path: str, patterns: Iterable[str]) -> bool:
 
 def name_matches(name: str, pattern: str) -> bool:
     """Whether ``name`` matches a pattern of fnmatch(3), which anybody may have written; one that is too long never."""
-    return len(pattern) <= MAX_PATTERN and fnmatch.fnmatchcase(name, pattern)
+    wild = _WILD.search(pattern)
+    if wild is None:
+        return name == pattern
+    # A name that begins in another way leaves the expression uncompiled.
+    quick = len(pattern) <= MAX_PATTERN and name.startswith(pattern[: wild.start()])
+    return quick and fnmatch.fnmatchcase(name, pattern)
 
 
 def is_plain(pattern: str) -> bool:

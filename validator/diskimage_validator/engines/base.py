@@ -248,7 +248,23 @@ class Engine(ABC):
         return self._quickly(path, follow_last=follow_last) or self._step_by_step(path, follow_last=follow_last)
 
     def _quickly(self, path: str, *, follow_last: bool) -> str | None:
-        """Return what ``resolve`` does, or None if that takes a look at every part: most paths share their folder."""
+        """Return what ``resolve`` does, or None if that takes a look at every part.
+
+        Most paths share their folder with others, and most links lead to something that is none.
+        """
+        candidate = self._in_known_folder(path)
+        if candidate is None or not follow_last:
+            return candidate
+        entry = self._find(candidate)
+        if entry is None or not entry.is_link:
+            return candidate
+        text = self._readlink(candidate)
+        behind = self._in_known_folder(text if text.startswith("/") else f"{candidate.rpartition('/')[0]}/{text}")
+        entry = None if behind is None else self._find(behind)
+        return None if entry is not None and entry.is_link else behind
+
+    def _in_known_folder(self, path: str) -> str | None:
+        """Return ``path`` with the real path of its folder, if what comes behind that is a name."""
         folder, _, name = path.rpartition("/")
         if self._remembered is None or name in ("", ".", ".."):
             return None
@@ -257,9 +273,7 @@ class Engine(ABC):
             real = self._step_by_step(folder, follow_last=True)
             if len(self._resolved) < _MAX_KNOWN:
                 self._resolved[folder] = real
-        candidate = f"{real}/{name}" if real != "/" else f"/{name}"
-        entry = self._find(candidate) if follow_last else None
-        return None if entry is not None and entry.is_link else candidate
+        return f"{real}/{name}" if real != "/" else f"/{name}"
 
     def _step_by_step(self, path: str, *, follow_last: bool) -> str:
         pending = deque(part for part in path.split("/") if part not in ("", "."))
@@ -270,7 +284,7 @@ class Engine(ABC):
             if part == "..":
                 real = posixpath.dirname(real)
                 continue
-            candidate = posixpath.join(real, part)
+            candidate = f"{real}/{part}" if real != "/" else f"/{part}"
             entry = self._find(candidate) if (pending or follow_last) else None
             if entry is None or not entry.is_link:
                 real = candidate
@@ -342,15 +356,15 @@ class Engine(ABC):
             if len(folder) > PATH_MAX:
                 raise TargetError(f"{folder[:80]}...: folders are nested too deeply", "the file system is damaged")
             prefix = folder if folder == "/" else f"{folder}/"
+            found = [(prefix + name, entry) for name, entry in sorted(self._scan(folder), key=itemgetter(0))]
             known = self._remembered
-            for name, entry in sorted(self._scan(folder), key=itemgetter(0)):
-                child = prefix + name
-                if known is not None and len(known) < _MAX_KNOWN:
-                    known.setdefault(child, entry)
-                yield child, entry
-                if entry.is_dir:
-                    pending.append(child)
-        if whole and self._remembered is not None and len(self._remembered) < _MAX_KNOWN:
+            if known is None or len(known) + len(found) > _MAX_KNOWN:
+                whole = False
+            else:
+                known.update([one for one in found if one[0] not in known])
+            yield from found
+            pending += [child for child, entry in found if entry.mode & _TYPE == stat_module.S_IFDIR]
+        if whole and self._remembered is not None:
             self._complete = True  # what the walk did not come by is not there
 
     def __enter__(self) -> Self:

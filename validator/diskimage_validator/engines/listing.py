@@ -9,26 +9,25 @@ not agree there is no listing: the engine then looks at every folder itself, as 
 """
 
 import posixpath
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from diskimage_validator.engines import appliance_shell
 from diskimage_validator.engines.base import PATH_MAX, Stat
 from diskimage_validator.engines.find_output import STAT_FIELDS, parse_stat
+from diskimage_validator.frozen import dataclass
 
 SYSROOT: Final = "/sysroot"
 """Where the appliance mounts what it is told to mount: guestfsd(8)."""
 MAX_BYTES: Final = 64 * 1024 * 1024
 """Bytes of a listing; an entry has about 60. What does not fit is read folder by folder."""
 FILE: Final = "/tmp/diskimage-validator-listing"  # noqa: S108 - in the appliance, where nobody else is
-DONE: Final = f"{FILE}-done"
-"""A FIFO that is written to when the listing is complete, so that nobody has to look time and again."""
 TIMEOUT: Final = 600
 """Seconds that the listing may take. The largest that fits took a tenth of that without KVM."""
 END: Final = b"end"
 _FIELDS: Final = rf"%d {STAT_FIELDS} %f\0%l\0"
-_FIND: Final = rf"find {SYSROOT} -noleaf \( -type d -printf 'd {_FIELDS}' -o -printf '- {_FIELDS}' \)"
-COMMAND: Final = f"{{ {_FIND} && printf {END.decode()}; }} | head -c {MAX_BYTES} | gzip -1 >{FILE}; echo >{DONE}"
+_FIND: Final = rf"timeout {TIMEOUT} find {SYSROOT} -noleaf \( -type d -printf 'd {_FIELDS}' -o -printf '- {_FIELDS}' \)"
+COMMAND: Final = f"{{ {_FIND} && printf {END.decode()}; }} 2>/dev/null | head -c {MAX_BYTES} | gzip -1 >{FILE}"
 """``end`` is only there if find had nothing to complain about."""
 
 
@@ -41,17 +40,9 @@ class Listing:
     links: dict[str, str] = field(default_factory=dict)
 
 
-def start_listing(handle: Any) -> bool:
-    """Have the appliance begin to list everything that is mounted, and return whether it could be told to."""
-    command = f"rm -f {FILE} {DONE}; mkfifo {DONE} || exit 1; ({COMMAND}) >/dev/null 2>&1 &"
-    return appliance_shell.run(handle, command) is not None
-
-
-def finish_listing(handle: Any) -> Listing | None:
-    """Wait for what ``start_listing`` started, and return it; None if it is not certain, or too much."""
-    if appliance_shell.run(handle, f"timeout {TIMEOUT} cat {DONE}") is None:
-        return None
-    content = appliance_shell.fetch(handle, FILE, limit=MAX_BYTES)
+def fetch_listing(handle: Any) -> Listing | None:
+    """Return all entries of everything that is mounted; None if they are not certain, or too many."""
+    content = appliance_shell.fetch(handle, FILE, limit=MAX_BYTES, after=COMMAND)
     return None if content is None else parse_listing(content)
 
 

@@ -6,8 +6,9 @@ afterwards nobody can tell. xfs and btrfs say at mount, in the kernel's log, whe
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from diskimage_validator.frozen import dataclass
 
 EXT: Final = ("ext2", "ext3", "ext4")
 MESSAGES: Final = {

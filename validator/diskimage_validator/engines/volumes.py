@@ -7,9 +7,9 @@ kernel mounts one root only: the subvolume that the root's own fstab names, or e
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.fstab import Line
 
 _FIRST_DISK: Final = re.compile(r"/dev/(?:(?:[shv]d|xvd)a|(?:nvme0n1|mmcblk0)p)([0-9]+)")

@@ -4,7 +4,7 @@ They are collected once per run, dumped as JSON and replayed from it: a verdict 
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -52,6 +52,7 @@ from diskimage_validator.facts.ssh import Ssh, read_ssh
 from diskimage_validator.facts.sudo import Sudo, read_sudo
 from diskimage_validator.facts.trust_store import TrustStore, read_trust_store
 from diskimage_validator.facts.usage import Usage, read_usage
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.printable import clean_path
 from diskimage_validator.tooling import COMMANDS

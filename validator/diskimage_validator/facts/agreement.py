@@ -1,6 +1,6 @@
 """Whether two engines read the same from one target."""
 
-from dataclasses import dataclass
+from diskimage_validator.frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """What one file with CAs holds: DER forms by trust, blocks that are damaged, private keys. And how PEM files say it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator import der, pem
 from diskimage_validator.certificates import MAX_CERTIFICATES, Unparsed, is_der
+from diskimage_validator.frozen import dataclass
 
 TRUSTED: Final = "trusted"
 DISTRUSTED: Final = "distrusted"

@@ -7,7 +7,7 @@ the file alone does nothing, and a link of another hash neither.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import Final
 
@@ -16,6 +16,7 @@ from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.ca_content import DISTRUSTED, Content, parse_pem
 from diskimage_validator.facts.ca_shelf import Shelf
 from diskimage_validator.facts.ca_stores import CaStore, HashLink
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.name_hash import old_subject_hash
 from diskimage_validator.printable import clean_path
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 from diskimage_validator.engines.base import Engine, Stat
@@ -90,12 +91,10 @@ class Scene:
         FactError if there are too many.
         """
         self._say("reading the file tree")
-        found: list[tuple[str, Stat]] = []
-        for entry in self.engine.walk("/"):
-            if len(found) == MAX_ENTRIES:
-                raise FactError(f"more than {MAX_ENTRIES} files and folders")
-            found.append(entry)
-        return tuple(found)
+        found = tuple(islice(self.engine.walk("/"), MAX_ENTRIES + 1))
+        if len(found) > MAX_ENTRIES:
+            raise FactError(f"more than {MAX_ENTRIES} files and folders")
+        return found
 
     def below(self, folder: str) -> Iterator[tuple[str, Stat]]:
         """Yield the entries of ``tree`` below ``folder``, an absolute path without links and trailing slash."""

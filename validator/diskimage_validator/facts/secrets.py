@@ -78,8 +78,10 @@ def _candidates(scene: Scene) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
     """Yield path, whether it is read for keys, and the parsers of its credentials."""
     homes = home_folders(scene.engine)
     places = (*_LOOKED_AT, *_ELSEWHERE, *(f"{home}/" for home in homes))
+    below_usr = tuple(place for place in places if place.startswith("/usr/"))
     for path, entry in scene.tree:
-        if entry.is_file and entry.size and path.startswith(places):
+        # Most files are below /usr, and few of the places.
+        if path.startswith(below_usr if path.startswith("/usr/") else places) and entry.size and entry.is_file:
             wants_keys, parsers = is_key_candidate(path, homes), parsers_of(path, homes)
             if wants_keys or parsers:
                 yield path, wants_keys, parsers

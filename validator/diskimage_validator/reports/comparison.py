@@ -14,7 +14,8 @@ from diskimage_validator.comparison.meaning import Change
 from diskimage_validator.comparison.trees import ABSENT, Difference
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import TargetInfo
-from diskimage_validator.reports.lines import console_for, plain, print_line
+from diskimage_validator.reports.lines import console_for, print_line
+from diskimage_validator.reports.styles import plain
 
 MAX_LINES: Final = 60
 """Lines of one section that the text shows; JSON has them all."""

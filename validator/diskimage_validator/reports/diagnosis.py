@@ -6,7 +6,8 @@ from typing import TextIO
 from rich.text import Text
 
 from diskimage_validator.doctor import Diagnosis
-from diskimage_validator.reports.lines import console_for, plain, print_line
+from diskimage_validator.reports.lines import console_for, print_line
+from diskimage_validator.reports.styles import plain
 
 
 def write_diagnoses(diagnoses: Sequence[Diagnosis], stream: TextIO) -> bool:

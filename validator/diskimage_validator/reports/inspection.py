@@ -14,8 +14,9 @@ from diskimage_validator.facts import Facts, Unreadable, dump
 from diskimage_validator.facts.packages import Packages
 from diskimage_validator.facts.trust_store import TrustStore
 from diskimage_validator.reports import overview
-from diskimage_validator.reports.lines import console_for, plain, print_line
+from diskimage_validator.reports.lines import console_for, print_line
 from diskimage_validator.reports.overview import Line
+from diskimage_validator.reports.styles import plain
 from diskimage_validator.sizes import format_size
 from diskimage_validator.tooling import PACKAGES
 

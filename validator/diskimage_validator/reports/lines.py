@@ -1,26 +1,15 @@
 """Lines for people: wrapped with a hanging indent on a terminal, left whole everywhere else."""
 
-from typing import Final, TextIO
+from typing import TextIO
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from diskimage_validator.model import Status
-from diskimage_validator.printable import MAX_LENGTH, printable
-
-STYLES: Final = {Status.PASS: "green", Status.FAIL: "bold red", Status.SKIP: "yellow", Status.ERROR: "bold magenta"}
-WAIVER_STYLES: Final = {"active": "yellow", "expired": "bold red", "unused": "dim"}
-
 
 def console_for(stream: TextIO) -> Console:
     """Return a console that writes to ``stream`` and takes nothing in a text for markup."""
     return Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=not stream.isatty())
-
-
-def plain(text: str) -> str:
-    """Return ``text``, which may come from an image, so that it can be shown: no control characters, not too long."""
-    return printable(text, MAX_LENGTH)
 
 
 def print_line(console: Console, label: Text, text: Text) -> None:

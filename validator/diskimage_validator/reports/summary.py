@@ -12,7 +12,8 @@ from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import SCHEMA_VERSION, Report, Severity
 from diskimage_validator.reports.grouping import failed_checks
 from diskimage_validator.reports.json_report import document
-from diskimage_validator.reports.lines import STYLES, console_for, plain, print_line
+from diskimage_validator.reports.lines import console_for, print_line
+from diskimage_validator.reports.styles import STYLES, plain
 from diskimage_validator.reports.verdict import VERDICTS, Counts, counts_of
 
 COLUMNS: Final = ("passed", "failed", "waived", "could_not_tell")

@@ -6,13 +6,11 @@ A stream that is a terminal gets colours and its width; anything else gets plain
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-from rich.console import Console
-from rich.text import Text
-
 from diskimage_validator.model import Report, Result, Severity, Status
 from diskimage_validator.printable import printable
 from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
-from diskimage_validator.reports.lines import STYLES, WAIVER_STYLES, console_for, plain, print_line
+from diskimage_validator.reports.printer import Printer
+from diskimage_validator.reports.styles import STYLES, WAIVER_STYLES, plain
 from diskimage_validator.reports.verdict_line import write_verdict
 from diskimage_validator.sizes import format_size
 
@@ -21,23 +19,23 @@ _INDENT: Final = " " * 10
 
 def write(report: Report, stream: TextIO, threshold: Severity) -> None:
     """Write the report, with a line for every check that has nothing but passes."""
-    console = console_for(stream)
+    printer = Printer(stream)
     groups = by_check(report.results)
     full = [group for group in groups if group.failed or group.waived or group.of(Status.ERROR)]
     for group in sorted(full, key=_urgency):
         shown = [result for result in group.results if result.status in (Status.FAIL, Status.ERROR)]
-        _write_check(console, report, group, shown)
-    _write_rest(console, [group for group in groups if group not in full])
-    _write_end(console, report)
+        _write_check(printer, report, group, shown)
+    _write_rest(printer, [group for group in groups if group not in full])
+    _write_end(printer, report)
     write_verdict(report, stream, threshold)
 
 
 def write_all(report: Report, stream: TextIO, threshold: Severity) -> None:
     """Write the report with every single thing that passed or was skipped."""
-    console = console_for(stream)
+    printer = Printer(stream)
     for group in sorted(by_check(report.results), key=_urgency):
-        _write_check(console, report, group, group.results)
-    _write_end(console, report)
+        _write_check(printer, report, group, group.results)
+    _write_end(printer, report)
     write_verdict(report, stream, threshold)
 
 
@@ -46,21 +44,20 @@ def _urgency(group: CheckResults) -> int:
     return 0 if group.failed else 1 if group.of(Status.ERROR) else 2 if group.waived else 3
 
 
-def _write_check(console: Console, report: Report, group: CheckResults, shown: Sequence[Result]) -> None:
-    console.print(Text.assemble((group.title, "bold"), f"  ({group.check}, {group.severity})"))
+def _write_check(printer: Printer, report: Report, group: CheckResults, shown: Sequence[Result]) -> None:
+    printer.heading((group.title, "bold"), f"  ({group.check}, {group.severity})")
     for result in shown:
         word, style = ("WAIVED", "yellow") if result.waived else (result.status.upper(), STYLES[result.status])
         finding = result.finding
-        text = Text(f"{plain(finding.subject)}: {plain(finding.message)}")
-        print_line(console, Text.assemble("  ", (f"{word:6}", style), "  "), text)
-        if result.status in (Status.FAIL, Status.ERROR):
-            _write_details(console, report, result)
+        printer.line("  ", (f"{word:6}", style), "  ", text=f"{plain(finding.subject)}: {plain(finding.message)}")
+        if result.status in (Status.FAIL, Status.ERROR) or finding.tried:
+            _write_details(printer, report, result)
     if passed := sum(result.status is Status.PASS for result in group.results if result not in shown):
-        print_line(console, Text.assemble("  ", ("PASS  ", STYLES[Status.PASS]), "  "), Text(f"{passed} more"))
-    console.print()
+        printer.line("  ", ("PASS  ", STYLES[Status.PASS]), "  ", text=f"{passed} more")
+    printer.heading()
 
 
-def _write_details(console: Console, report: Report, result: Result) -> None:
+def _write_details(printer: Printer, report: Report, result: Result) -> None:
     finding = result.finding
     waiver = waiver_of(report, result)
     fields = {
@@ -68,52 +65,53 @@ def _write_details(console: Console, report: Report, result: Result) -> None:
         "expected": finding.expected,
         "actual": finding.actual,
         "file": where(finding),
+        "tried": f"{finding.tried}, {finding.when}" if finding.tried else "",
         "hint": finding.hint,
     }
     for name, value in fields.items():
         if value and value != finding.message:
             style = {"hint": "cyan", "waiver": "yellow"}.get(name, "")
-            print_line(console, Text(f"{_INDENT}{name + ':':<10}", style or "dim"), Text(plain(value), style))
+            printer.line((f"{_INDENT}{name + ':':<10}", style or "dim"), text=(plain(value), style))
 
 
-def _write_rest(console: Console, groups: Sequence[CheckResults]) -> None:
+def _write_rest(printer: Printer, groups: Sequence[CheckResults]) -> None:
     """Write a line per check, with what was found if that is one thing, else with numbers."""
     width = max((len(group.check) for group in groups), default=0)
     for group in groups:
         passed, skipped = group.of(Status.PASS), group.of(Status.SKIP)
         status = Status.PASS if passed else Status.SKIP
-        label = Text.assemble("  ", (f"{status.upper():6}", STYLES[status]), f"  {group.check:{width}}  ")
         if len(group.results) == 1:
             text = f"{group.results[0].finding.subject}: {group.results[0].finding.message}"
         else:
             text = ", ".join(f"{len(of)} {word}" for of, word in ((passed, "passed"), (skipped, "skipped")) if of)
-        print_line(console, label, Text(plain(text)))
+        printer.line("  ", (f"{status.upper():6}", STYLES[status]), f"  {group.check:{width}}  ", text=plain(text))
     if groups:
-        console.print()
+        printer.heading()
 
 
-def _write_end(console: Console, report: Report) -> None:
-    _write_waivers(console, report)
+def _write_end(printer: Printer, report: Report) -> None:
+    _write_waivers(printer, report)
     if unasked := not_asked(report):
-        print_line(console, Text("not asked for: "), Text(", ".join(unasked)))
-        console.print()
-    _write_identity(console, report)
+        printer.line("not asked for: ", text=", ".join(unasked))
+        printer.heading()
+    _write_identity(printer, report)
 
 
-def _write_waivers(console: Console, report: Report) -> None:
+def _write_waivers(printer: Printer, report: Report) -> None:
     if not report.waivers:
         return
-    console.print(Text("Waivers", style="bold"))
+    printer.heading(("Waivers", "bold"))
     for waiver in report.waivers:
-        label = Text.assemble("  ", (f"{waiver.state:7}", WAIVER_STYLES[waiver.state]), "  ")
+        state = f"{waiver.state:7}"
         day = f"{'since' if waiver.state == 'expired' else 'until'} {waiver.expires}"
         failures = f"{waiver.findings} failure{'' if waiver.findings == 1 else 's'}"
-        print_line(console, label, Text(f"{waiver.check}, {plain(waiver.subject)}: {failures}, {day}"))
-        print_line(console, Text(" " * label.cell_len), Text(plain(waiver.reason), style="dim"))
-    console.print()
+        told = f"{waiver.check}, {plain(waiver.subject)}: {failures}, {day}"
+        printer.line("  ", (state, WAIVER_STYLES[waiver.state]), "  ", text=told)
+        printer.line(" " * len(f"  {state}  "), text=(plain(waiver.reason), "dim"))
+    printer.heading()
 
 
-def _write_identity(console: Console, report: Report) -> None:
+def _write_identity(printer: Printer, report: Report) -> None:
     target = report.target
     sizes = [
         f"{format_size(size)} {word}"
@@ -128,7 +126,7 @@ def _write_identity(console: Console, report: Report) -> None:
     }
     for name, value in rows.items():
         if value:
-            print_line(console, Text(f"{name:8}"), Text(value))
+            printer.line(f"{name:8}", text=value)
     for note in report.notes:
-        print_line(console, Text("note    "), Text(plain(note)))
-    console.print()
+        printer.line("note    ", text=plain(note))
+    printer.heading()

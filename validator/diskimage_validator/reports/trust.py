@@ -16,7 +16,8 @@ from diskimage_validator.facts.ca_settings import OFF, CaSetting, CaSettings
 from diskimage_validator.facts.ca_stores import CaStore, CaStores
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import TrustedCa
-from diskimage_validator.reports.lines import console_for, plain, print_line
+from diskimage_validator.reports.lines import console_for, print_line
+from diskimage_validator.reports.styles import plain
 
 YES: Final = "yes"
 NO: Final = "no"

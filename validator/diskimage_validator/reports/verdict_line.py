@@ -19,6 +19,7 @@ def write_verdict(report: Report, stream: TextIO, threshold: Severity) -> None:
         return
     from rich.text import Text
 
-    from diskimage_validator.reports.lines import STYLES, console_for
+    from diskimage_validator.reports.lines import console_for
+    from diskimage_validator.reports.styles import STYLES
 
     console_for(stream).print(Text.assemble((verdict.word, STYLES[verdict.status]), rest))

@@ -8,13 +8,13 @@ characters they are depends on how the kernel was built.
 import calendar
 import stat
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.engines.direct.blocks import Read
 from diskimage_validator.engines.direct.fat_volume import ENTRY, open_fat
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 READ_ONLY, VOLUME, FOLDER, LONG = 0x01, 0x08, 0x10, 0x0F
 LOWER_BASE, LOWER_EXTENSION = 0x08, 0x10

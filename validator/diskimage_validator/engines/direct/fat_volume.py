@@ -7,11 +7,11 @@ numbers decides here. Anything unusual is declined.
 import struct
 import sys
 from array import array
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.direct.blocks import Read
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 MAX_FAT12: Final = 0xFF4
 MAX_FAT16: Final = 0xFFF4

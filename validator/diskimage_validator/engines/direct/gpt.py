@@ -3,13 +3,13 @@
 import struct
 import uuid
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Partition
 from diskimage_validator.engines.direct.blocks import Read
 from diskimage_validator.engines.direct.slot import GPT_SIGNATURE, SECTOR, Slot, device_of
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 HEADER: Final = struct.Struct("<8s4sIII QQQQ 16s QIII")
 ENTRY_SIZE: Final = 128

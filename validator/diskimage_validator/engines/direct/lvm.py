@@ -7,13 +7,13 @@ metadata areas; each has a header, which leads to the text in a ring of sectors 
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from diskimage_validator.engines.direct.blocks import Read, check_bounds
 from diskimage_validator.engines.direct.lvm_text import Section, parse_lvm_text
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 SECTOR: Final = 512
 INITIAL_CRC: Final = 0xF597A6CF

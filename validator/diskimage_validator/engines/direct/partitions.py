@@ -5,7 +5,6 @@ so libguestfs, see alike; anything else is declined. Tables count in sectors of 
 disk with sectors of 4096 bytes, which nothing but the place of its header says.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.direct.blocks import Read
@@ -13,6 +12,7 @@ from diskimage_validator.engines.direct.gpt import read_gpt
 from diskimage_validator.engines.direct.mbr import is_protective, read_mbr
 from diskimage_validator.engines.direct.slot import BOOT_SIGNATURE, GPT_SIGNATURE, SECTOR, Slot
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 BIG_SECTOR: Final = 4096
 BOOT_AREA: Final = 1024

@@ -1,9 +1,9 @@
 """What the readers of partition tables share."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from diskimage_validator.engines.base import Partition
+from diskimage_validator.frozen import dataclass
 
 SECTOR: Final = 512
 DEVICE: Final = "/dev/sda"

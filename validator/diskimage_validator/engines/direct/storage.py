@@ -1,7 +1,6 @@
 """From the bytes of a disk to its file systems: table, partitions, logical volumes, and what is on each."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from diskimage_validator.engines.base import Filesystem, Stat
@@ -14,6 +13,7 @@ from diskimage_validator.engines.direct.partitions import Table, read_table
 from diskimage_validator.engines.direct.slot import DEVICE, SECTOR, Slot
 from diskimage_validator.engines.volumes import Volume
 from diskimage_validator.errors import DeclinedError
+from diskimage_validator.frozen import dataclass
 
 MAX_VOLUMES: Final = 100
 """File systems that are read of one disk."""

@@ -6,7 +6,6 @@ GlobalKnownHostsFile, within Host and Match. ``StrictHostKeyChecking no`` is not
 
 import getpass
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
 
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
 
 USER_CONFIG: Final = Path("~/.ssh/config")
 KNOWN_HOSTS: Final = (  # the defaults of UserKnownHostsFile and GlobalKnownHostsFile

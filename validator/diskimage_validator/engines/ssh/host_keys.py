@@ -7,7 +7,6 @@ An unknown key is never accepted: what it is gets told, together with how to pin
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 
 from diskimage_validator.engines.ssh.hops import Hop
 from diskimage_validator.errors import EngineError, UsageError
+from diskimage_validator.frozen import dataclass
 
 _TYPE: Final = re.compile(r"(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+")
 _PIN: Final = re.compile(r"SHA256:[A-Za-z0-9+/]{43}=?")

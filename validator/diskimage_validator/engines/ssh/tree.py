@@ -7,12 +7,13 @@ what find cannot read for any other reason makes the whole answer worthless: hal
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.engines.find_output import STAT_FIELDS, parse_stat
 from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import decode
 
 FIELDS: Final = rf"{STAT_FIELDS}\0%p\0%l\0"

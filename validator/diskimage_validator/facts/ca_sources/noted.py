@@ -1,7 +1,7 @@
 """What the readers of this package note: settings, and the places that they name."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from diskimage_validator.certificates import fingerprints
@@ -9,6 +9,7 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.ca_settings import ADDS, OFF, REPLACES, CaPlace, CaSetting
 from diskimage_validator.facts.sources.found import Found
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_SETTINGS: Final = 5_000

@@ -23,7 +23,7 @@ ALL_BYTES: Final = 2 << 30
 ALL_NAMES: Final = 4_000_000
 """What is read of all directories together. A node has a thousandth of the names."""
 FILES: Final = 200_000
-"""Files whose inode is kept after their directory was scanned: they may be read next."""
+"""Entries whose inode is kept after their directory was scanned: they may be read next."""
 HELD: Final = 4 << 20
 """Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
 
@@ -35,7 +35,9 @@ class Directories:
         self._space = space
         self._inodes = inodes
         self._numbers = {"/": ROOT}
-        self._files: dict[str, int] = {}
+        self._children: dict[int, dict[str, int]] = {}
+        self._kept = 0
+        self._stats: dict[int, Stat] = {}
         self._paths = {ROOT: "/"}
         self._read: set[int] = set()
         self._listed: set[int] = set()
@@ -45,7 +47,7 @@ class Directories:
 
     def find(self, path: str) -> int | None:
         """Return the inode of ``path``, None if there is no such entry."""
-        known = self._numbers.get(path) or self._files.get(path)
+        known = self._numbers.get(path)
         if known is not None:
             return known
         parent, _, name = path.rpartition("/")
@@ -64,8 +66,11 @@ class Directories:
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
-            elif len(self._files) < FILES:
-                self._files[f"{prefix}/{name}"] = number
+                self._stats[number] = entry
+        folder = self._numbers[path]
+        if folder not in self._children and self._kept < FILES:
+            self._kept += len(names)
+            self._children[folder] = dict(zip(names, numbers, strict=True))
         return found
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
@@ -82,6 +87,8 @@ class Directories:
         return found
 
     def _entry(self, folder: int, name: str) -> int | None:
+        if folder in self._children:
+            return self._children[folder].get(name)
         return find_entry(self._data(folder), self._space.block_size, name.encode("utf-8", "surrogateescape"))
 
     def _folder(self, path: str) -> int | None:
@@ -112,7 +119,8 @@ class Directories:
         held = self._held.get(number)
         if held is not None:
             return held
-        inode, block_size = self._inodes.inode(number), self._space.block_size
+        inode = self._inodes.inode(number, known=self._stats.pop(number, None))
+        block_size = self._space.block_size
         if not stat.S_ISDIR(inode.mode):
             raise DeclinedError(f"ext: inode {number} is no directory")
         if not 0 < inode.size <= LARGEST or inode.size % block_size:

@@ -17,16 +17,13 @@ SMALLEST: Final = 12
 MOST: Final = 200_000
 """Names of one directory."""
 
-Entry = tuple[bytes, int]
-"""Name and inode."""
 
-
-def parse_block(block: bytes) -> list[Entry]:
-    """Return the entries of a block that are in use. Raises DeclinedError if one does not fit."""
+def parse_block(block: bytes) -> tuple[list[bytes], list[int]]:
+    """Return names and inodes of the entries of a block that are in use. Raises DeclinedError if one does not fit."""
     end = len(block)
     last = end - SMALLEST
     unpack = ENTRY.unpack_from
-    found = []
+    names, inodes = [], []
     at = 0
     while at < end:
         inode, length, width = unpack(block, at)
@@ -34,9 +31,10 @@ def parse_block(block: bytes) -> list[Entry]:
         if length < SMALLEST or length & 3 or length < NAME + width or (after > last and after != end):
             raise DeclinedError("ext: a directory has an entry that does not fit into its block")
         if inode:
-            found.append((block[at + NAME : at + NAME + width], inode))
+            names.append(block[at + NAME : at + NAME + width])
+            inodes.append(inode)
         at = after
-    return found
+    return names, inodes
 
 
 def parse_directory(data: bytes, block_size: int, number: int) -> tuple[list[str], list[int]]:
@@ -45,23 +43,26 @@ def parse_directory(data: bytes, block_size: int, number: int) -> tuple[list[str
     Names that are not UTF-8 are surrogate-escaped. Raises DeclinedError for a name that no file can have or that is
     there twice, and for a directory that does not begin with itself and its parent.
     """
-    found: list[Entry] = []
+    raw: list[bytes] = []
+    inodes: list[int] = []
     for at in range(0, len(data), block_size):
-        found += parse_block(data[at : at + block_size])
-        if len(found) > MOST:
+        more = parse_block(data[at : at + block_size])
+        raw += more[0]
+        inodes += more[1]
+        if len(raw) > MOST:
             raise DeclinedError(f"ext: directory {number} has more than {MOST} names")
-    if len(found) < 2 or found[0] != (b".", number) or found[1][0] != b"..":
+    if raw[:2] != [b".", b".."] or inodes[0] != number:
         raise DeclinedError(f"ext: inode {number} is no directory as the kernel makes them")
-    del found[:2]
-    if not found:
+    del raw[:2], inodes[:2]
+    if not raw:
         return [], []
     # At once for all names, which none of them can notice: a name has no slash, and a slash is no part of a character.
-    text = b"/".join([name for name, _ in found]).decode("utf-8", "surrogateescape")
+    text = b"/".join(raw).decode("utf-8", "surrogateescape")
     names = text.split("/")
     distinct = set(names)
-    if not len(distinct) == len(names) == len(found) or "\0" in text or not distinct.isdisjoint(("", ".", "..")):
+    if not len(distinct) == len(names) == len(raw) or "\0" in text or not distinct.isdisjoint(("", ".", "..")):
         raise DeclinedError(f"ext: directory {number} has a name twice, or one that no file can have")
-    return names, [inode for _, inode in found]
+    return names, inodes
 
 
 def find_entry(data: bytes, block_size: int, name: bytes) -> int | None:
@@ -72,8 +73,8 @@ def find_entry(data: bytes, block_size: int, name: bytes) -> int | None:
     at = data.find(name)
     while at >= 0:
         start = at - at % block_size
-        for found, inode in parse_block(data[start : start + block_size]):
-            if found == name:
-                return inode
+        names, inodes = parse_block(data[start : start + block_size])
+        if name in names:
+            return inodes[names.index(name)]
         at = data.find(name, start + block_size)
     return None
