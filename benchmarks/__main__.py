@@ -17,7 +17,7 @@ from benchmarks.setup import Setup
 
 from diskimage_validator.engines import kvm
 
-SUITE = ("direct", "memory", "fleet", "trivy", "size", "guestfs", "boot", "testinfra")
+SUITE = ("direct", "memory", "fleet", "trivy", "size", "convert", "guestfs", "boot", "testinfra", "gate")
 """In the order in which they run: what takes long is last."""
 MIN_ROUNDS = 5
 
