@@ -30,7 +30,7 @@ diskimage-validator doctor || true
 
 
 class Buildah:
-    """buildah with a storage of its own, on file systems where overlays do not work, too."""
+    """buildah with a storage of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._command = ["buildah", "--root", str(folder / "storage"), "--runroot", str(folder / "run")]
