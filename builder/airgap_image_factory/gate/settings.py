@@ -44,7 +44,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     error must not weaken the gate.
     """
     wrong = [
-        f"{name}: there is no such variable" for name in environment if name.startswith(PREFIX) and name not in _KNOWN
+        f"{name}: there is no such variable" for name in environment if name.startswith(PREFIX) and name not in KNOWN
     ]
 
     def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -92,7 +92,7 @@ def _authorities(environment: Mapping[str, str]) -> str:
     return ""
 
 
-_KNOWN: Final = frozenset(
+KNOWN: Final = frozenset(
     f"{PREFIX}{name}"
     for name in (
         "BACKOFF",
