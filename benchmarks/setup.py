@@ -36,10 +36,12 @@ class Setup:
         settings = (("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg"),) if self.tcg else ()
         return (("LIBGUESTFS_BACKEND", "direct"), *settings)
 
-    def ours(self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "") -> Case:
+    def ours(
+        self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "", policy: str = POLICY
+    ) -> Case:
         """Return a validation under the full shipped policy, by the engine; of the image unless targets are named."""
         command = [sys.executable, "-m", "diskimage_validator", "validate", *(targets or [str(self.image)])]
-        command += ["--policy", POLICY, "--engine", engine, "--quiet", *options]
+        command += ["--policy", policy, "--engine", engine, "--quiet", *options]
         environment = self.libguestfs if engine == "guestfs" else ()
         return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS, environment=environment)
 

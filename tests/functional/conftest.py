@@ -25,8 +25,10 @@ from airgap_image_factory.image import Recipe
 from airgap_image_factory.mirror import choose_mirror
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
+from tests.functional.nodepool_builder import Builder, Nodepool, install
 from tests.functional.tls_mirror import TlsMirror, tls_mirror
 from tests.functional.workers import ByUnit, place
+from tests.functional.zookeeper import ZooKeeper, zookeeper
 
 BUILD_TIMEOUT = 2400
 ROOT = Path(__file__).parents[2]
@@ -238,3 +240,39 @@ def workshop(node_image: BuiltImage, tmp_path: Path) -> Iterator[Workshop]:
     made = Workshop(node_image.path, tmp_path / "broken.qcow2")
     yield made
     made.copy.unlink()
+
+
+@pytest.fixture(scope="session")
+def nodepool(pytestconfig: pytest.Config) -> Nodepool:
+    """Return an environment with Nodepool 11; pytest's cache keeps it for the next run in this checkout."""
+    return install(Path(pytestconfig.cache.mkdir("nodepool")))
+
+
+@pytest.fixture
+def coordination(tmp_path: Path) -> Iterator[ZooKeeper]:
+    """Run a ZooKeeper for one test."""
+    with zookeeper(tmp_path / "zookeeper") as running:
+        yield running
+
+
+@pytest.fixture
+def make_builder(nodepool: Nodepool, coordination: ZooKeeper) -> Iterator["MakeBuilder"]:
+    """Make builders on one ZooKeeper; all are stopped after the test."""
+    made = MakeBuilder(nodepool, coordination)
+    yield made
+    for builder in made.builders:
+        builder.stop()
+
+
+class MakeBuilder:
+    """Make a nodepool-builder in ``folder``, not yet started, with nodepool.yaml but for files and ZooKeeper."""
+
+    def __init__(self, nodepool: Nodepool, coordination: ZooKeeper) -> None:
+        self.nodepool = nodepool
+        self.coordination = coordination
+        self.builders: list[Builder] = []
+
+    def __call__(self, folder: Path, configuration: dict[str, Any], **environment: str) -> Builder:
+        settings = {**configuration, **self.coordination.settings()}
+        self.builders.append(Builder(self.nodepool, folder, settings, environment))
+        return self.builders[-1]

@@ -97,6 +97,21 @@ def test_reports_know_nothing_of_engines_at_work() -> None:
     assert offenders("reports", "engines", "runner", "cli", "policy", "process", but=allowed) == []
 
 
+def test_readiness_has_the_same_layers_with_probes_in_the_place_of_engines() -> None:
+    above = ("readiness.runner", "readiness.document", "readiness.plan", "reports", "runner", "cli", "policy")
+    assert offenders("readiness.checks", "readiness.probes", "engines", "process", "chain_fetch", *above) == []
+    assert offenders("readiness.probes", "readiness.checks", "readiness.factory", "checks", *above) == []
+    assert offenders("readiness.facts", "readiness.probes", "readiness.checks", "engines", "process", *above) == []
+    assert offenders("readiness.plan", "readiness.probes", "engines", "process", "chain_fetch") == []
+
+
+def test_of_readiness_only_probes_talk_to_the_network() -> None:
+    talkers = {"socket", "ssl", "dns", "http", "urllib", "kazoo", "paramiko"}
+    for name, tree in modules():
+        if name.startswith("readiness.") and not name.startswith("readiness.probes"):
+            assert not talkers & {imported.split(".")[0] for imported in imports(tree)}, name
+
+
 def test_what_is_at_the_bottom_imports_nothing_from_above() -> None:
     for name, tree in modules():
         if name.split(".")[0] in PURE:

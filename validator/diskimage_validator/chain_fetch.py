@@ -4,10 +4,13 @@
 on. Nothing is sent but the handshake, with the endpoint's name in it (SNI), and no proxy is used.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.errors import EngineError, UsageError, ValidatorError
+from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_files import parse_chain
 from diskimage_validator.process import Limits, find_program, run
 
@@ -22,16 +25,35 @@ class FetchError(ValidatorError):
     """An endpoint presented no certificates."""
 
 
+@dataclass(frozen=True)
+class Session:
+    """A handshake that was made: the DER form of what was presented, and the protocol (``TLSv1.3``), empty if refused.
+
+    A server that refuses a protocol or wants a certificate of its clients may still have presented its own.
+    """
+
+    chain: tuple[bytes, ...]
+    protocol: str
+
+
 def fetch_chain(address: Address, *, timeout: float = TIMEOUT) -> tuple[bytes, ...]:
     """Return the DER form of what ``address`` presents, its own certificate first; the port is 443 if left out.
 
     ``timeout`` is in seconds. Raises FetchError if it presents nothing, EngineError if this host has no openssl.
     """
+    return fetch_session(address, timeout=timeout).chain
+
+
+def fetch_session(address: Address, *, ip: str = "", timeout: float = TIMEOUT, options: Sequence[str] = ()) -> Session:
+    """Return the handshake with ``address``, at the IP address ``ip`` if one is given.
+
+    ``options`` are further ones of s_client(1). Raises what fetch_chain raises.
+    """
     target = Address(address.name, address.port or HTTPS)
     if find_program("openssl") is None:
         raise EngineError("openssl is not installed", "install the package openssl, or give the chain as a file")
-    # The name is a host name or an IP address (see parse_address), so it cannot be taken for an option.
-    command = ["openssl", "s_client", "-connect", str(target), "-showcerts"]
+    # Names are host names or IP addresses (see parse_address), so they cannot be taken for options.
+    command = ["openssl", "s_client", "-connect", str(Address(ip or target.name, target.port)), "-showcerts", *options]
     command += ["-noservername"] if target.ip else ["-servername", target.name]
     try:
         done = run(command, timeout=timeout, limits=LIMITS)
@@ -39,12 +61,15 @@ def fetch_chain(address: Address, *, timeout: float = TIMEOUT) -> tuple[bytes, .
         raise FetchError(f"{target} did not finish a TLS handshake within {timeout:.0f} s", _HINT) from error
     if "-----BEGIN CERTIFICATE-----" not in done.stdout:
         raise FetchError(f"{target} presented no certificate: {_reason(done.stderr)}", _HINT)
+    agreed = _AGREED.search(done.stdout)
     try:
-        return parse_chain(done.stdout.encode(), f"what {target} presented")
+        chain = parse_chain(done.stdout.encode(), f"what {target} presented")
     except UsageError as error:
         raise FetchError(error.message) from error
+    return Session(chain, agreed[1] if agreed else "")
 
 
+_AGREED: Final = re.compile(r"^New, (?!\(NONE\))(\S+), Cipher is ", re.MULTILINE)
 _HINT: Final = "is there a TLS server at that name and port, and may this host reach it?"
 
 

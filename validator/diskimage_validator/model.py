@@ -46,7 +46,8 @@ class Finding:
 
     ``subject``: what was asked about, e.g. ``skopeo (>= 1.9)``; ``expected`` and ``actual``: for a person;
     ``message``: one sentence; ``hint``: what to do; ``path``: file inside the target that shows it; ``line``: its line
-    there, from 1, or 0.
+    there, from 1, or 0. Of what was asked over a network, ``tried`` says what that was, and ``when`` the moment (UTC,
+    ISO 8601).
     """
 
     subject: str
@@ -57,6 +58,8 @@ class Finding:
     hint: str = ""
     path: str = ""
     line: int = 0
+    tried: str = ""
+    when: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Result:
             "path": finding.path,
             "line": finding.line,
             "waived": self.waived,
+            **({"tried": finding.tried, "when": finding.when} if finding.tried else {}),
         }
 
 

@@ -3,16 +3,15 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from diskimage_validator.endpoints import Address, Endpoint
-from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.errors import UsageError
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.policy_document import read_document
+from diskimage_validator.policy_document import problems_error, read_document
 from diskimage_validator.policy_files import read_cas, read_chain, read_endpoint, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_merge import anchor_files, merge
@@ -21,7 +20,7 @@ from diskimage_validator.rules.certificates import TrustedSource
 
 MAX_DEPTH: Final = 8
 """Policies in a row that extend each other."""
-_SHIPPED: Final = resources.files("diskimage_validator") / "policies"
+_SHIPPED: Final = Path(__file__).with_name("policies")
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _policy(source: Source) -> Policy:
     try:
         rules = Rules.model_validate(merged)
     except ValidationError as error:  # each part is sound, the whole is not
-        raise _policy_error(source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
+        raise problems_error("policy", source.name, [Problem(1, (), str(error.errors()[0]["msg"]))]) from error
     certificates = rules.certificates
     endpoints = tuple(
         read_endpoint(Address(entry.name, entry.port), entry.chain, entry.consumers, strict=entry.strict)
@@ -113,7 +112,7 @@ def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         document, problems = read_document(source.text)
     except DocumentError as error:
-        raise _policy_error(source.name, error.problems) from error
+        raise problems_error("policy", source.name, error.problems) from error
     problems += _bad_files(document, source)
     base: dict[str, Any] = {}
     extends = document.data.get("extends")
@@ -123,7 +122,7 @@ def _resolve(source: Source, above: tuple[str, ...] = ()) -> dict[str, Any]:
         except UsageError as error:
             problems.append(Problem(document.line(("extends",)), ("extends",), error.message))
     if problems:
-        raise _policy_error(source.name, problems)
+        raise problems_error("policy", source.name, problems)
     return merge(base, anchor_files(document.data, source.folder), document.overrides)
 
 
@@ -140,12 +139,6 @@ def _resolve_base(extends: str, source: Source, above: tuple[str, ...]) -> dict[
 def _identity(source: Source) -> str:
     """Return what two sources of the same policy have in common."""
     return source.name if source.folder == Path() else str(Path(source.name).resolve())
-
-
-def _policy_error(name: str, problems: list[Problem]) -> PolicyError:
-    ordered = sorted(problems, key=lambda problem: problem.line)
-    count = f"{len(ordered)} errors" if len(ordered) > 1 else "1 error"
-    return PolicyError("\n".join([f"policy {name} has {count}", *(f"  {problem}" for problem in ordered)]))
 
 
 def _bad_files(document: Document, source: Source) -> list[Problem]:

@@ -1,9 +1,9 @@
-"""One policy file: its text, checked against the models, with every problem at its path and line."""
+"""One file of rules: its text, checked against the models, with every problem at its path and line."""
 
 import difflib
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from diskimage_validator import policy_lines
 from diskimage_validator.checks import CHECKS
+from diskimage_validator.errors import PolicyError
 from diskimage_validator.policy_lines import Document, Path, Problem
 from diskimage_validator.policy_model import Rules
 
@@ -24,35 +25,45 @@ _MESSAGES: Final = {
 }
 
 
-def read_document(text: str) -> tuple[Document, list[Problem]]:
-    """Return the document that ``text`` is and everything that is wrong with it as a policy.
+def read_document(
+    text: str, model: type[BaseModel] = Rules, checks: Collection[str] = CHECKS, what: str = "policy"
+) -> tuple[Document, list[Problem]]:
+    """Return the document that ``text`` is and everything that is wrong with it as a ``what``.
 
-    Raises DocumentError if there is nothing to work with.
+    ``model`` says what it may hold; ``checks`` are the ids that its severities and waivers may name. Raises
+    DocumentError if there is nothing to work with.
     """
     document = policy_lines.parse_document(text)
     if not isinstance(document.data, dict):
-        raise policy_lines.DocumentError([Problem(1, (), "a policy is a mapping of keys to values")])
+        raise policy_lines.DocumentError([Problem(1, (), f"a {what} is a mapping of keys to values")])
     problems = list(document.problems)
     try:
-        Rules.model_validate(document.data)
+        model.model_validate(document.data)
     except ValidationError as error:
-        problems += [_problem(document, details) for details in error.errors(include_url=False)]
-    return document, [*problems, *_unknown_checks(document)]
+        problems += [_problem(document, details, model, what) for details in error.errors(include_url=False)]
+    return document, [*problems, *_unknown_checks(document, checks)]
 
 
-def _problem(document: Document, details: ErrorDetails) -> Problem:
+def problems_error(what: str, name: str, problems: Iterable[Problem]) -> PolicyError:
+    """Return the error that lists all ``problems`` of the ``what`` with that ``name``, in the order of its lines."""
+    ordered = sorted(problems, key=lambda problem: problem.line)
+    count = f"{len(ordered)} errors" if len(ordered) > 1 else "1 error"
+    return PolicyError("\n".join([f"{what} {name} has {count}", *(f"  {problem}" for problem in ordered)]))
+
+
+def _problem(document: Document, details: ErrorDetails, model: type[BaseModel], what: str) -> Problem:
     path, kind = details["loc"], details["type"]
     if kind == "invalid_key":  # a number, say: lines are kept under the text of the key
         path, kind = (*path[:-1], str(path[-1])), "extra_forbidden"
     message = details["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        message = "unknown key" + _did_you_mean(str(path[-1]), _keys_at(path[:-1]))
+        message = "unknown key" + _did_you_mean(str(path[-1]), _keys_at(model, path[:-1]))
     elif kind in _MESSAGES:
         message = _MESSAGES[kind]
     elif kind == "string_type" and isinstance(details["input"], int | float):
         message = "text is wanted: write the number in quotes"
     elif kind == "literal_error" and path == ("version",):
-        message = "only version 1 of the policy format is known"
+        message = f"only version 1 of the {what} format is known"
     return Problem(document.line(path), path, message)
 
 
@@ -62,9 +73,8 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
 
 
-def _keys_at(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that a policy knows at ``path``, by walking through the models."""
-    model: Any = Rules
+def _keys_at(model: Any, path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that ``model`` knows at ``path``, by walking through the models."""
     for part in path:
         if isinstance(part, str):
             model = _model_in(model.model_fields[part].annotation)
@@ -78,11 +88,11 @@ def _model_in(annotation: Any) -> Any:
     return next((model for part in typing.get_args(annotation) if (model := _model_in(part))), None)
 
 
-def _unknown_checks(document: Document) -> Iterator[Problem]:
+def _unknown_checks(document: Document, checks: Collection[str]) -> Iterator[Problem]:
     """Yield a problem for every check id, in ``severity`` and in ``waivers``, that is none."""
     for name, path in _check_names(document.data):
-        if name not in CHECKS:
-            yield Problem(document.line(path), path, "no such check" + _did_you_mean(name, CHECKS))
+        if name not in checks:
+            yield Problem(document.line(path), path, "no such check" + _did_you_mean(name, checks))
 
 
 def _check_names(data: dict[str, Any]) -> Iterator[tuple[str, Path]]:

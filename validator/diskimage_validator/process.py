@@ -22,6 +22,8 @@ from diskimage_validator.frozen import dataclass
 STOP_TIMEOUT = 5.0
 LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
+_MORTAL: Final = ("setpriv", "--pdeathsig=KILL", "--")
+"""In front of a command that is to be ended with the thread that started it: PR_SET_PDEATHSIG, prctl(2)."""
 NOT_FOUND: Final = 127
 MAX_ERRORS: Final = 64 * 1024
 
@@ -62,10 +64,11 @@ def find_program(name: str) -> Path | None:
 def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None) -> Completed:
     """Run ``command`` to its end, without standard input, and return what it said. Any exit status is returned.
 
-    ``timeout`` is in seconds. Raises EngineError if the program is missing or does not finish in time.
+    ``timeout`` is in seconds. With ``limits`` it ends, like a Service, with the thread that called. Raises EngineError
+    if the program is missing or does not finish in time.
     """
     _need(command[0])
-    full = [*(limits.command() if limits else []), *command]
+    full = [*limits.command(), *_MORTAL, *command] if limits else command
     try:
         done = subprocess.run(
             full,
@@ -152,7 +155,7 @@ class Service:
         inherits: Sequence[int] = (),
     ) -> None:
         """Start ``command``. Raises EngineError if the program, or one of util-linux that starts it, is missing."""
-        full = [*limits.command(), *(_offline() if offline else ()), "setpriv", "--pdeathsig=KILL", "--", *command]
+        full = [*limits.command(), *(_offline() if offline else ()), *_MORTAL, *command]
         for program in ("prlimit", "unshare", "setpriv", command[0]):
             _need(program)
         self.name = command[0]
@@ -291,7 +294,7 @@ class Background:
         _need("setpriv")
         self.name = command[0]
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "--", *command],
+            [*_MORTAL, *command],
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

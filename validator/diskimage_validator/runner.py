@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diskimage_validator.booting import inspect_booted
 from diskimage_validator.both import read_both
@@ -13,14 +14,18 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import BOOT, BOTH, read_target
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import DeclinedError, PermissionDeniedError, ValidatorError
+from diskimage_validator.errors import DeclinedError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.facts.live.asking import Asked
-from diskimage_validator.model import NOT_ASKED, Finding, Report, Result, Status
+from diskimage_validator.judging import judge
+from diskimage_validator.model import Report, Result
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
+
+if TYPE_CHECKING:
+    from diskimage_validator.engines.sharing import SharedAppliance
 
 Progress = Callable[[str], None]
 
@@ -82,10 +87,12 @@ def inspect(
     ssh: SshOptions | None = None,
     boot: BootOptions | None = None,
     only: Collection[str] | None = None,
+    sharing: "SharedAppliance | None" = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
+    ``sharing`` lends the guestfs engine an appliance that several targets share, unless the engine is ``boot``.
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
     ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
@@ -106,7 +113,14 @@ def inspect(
 
         def read_with(name: str) -> Facts:
             return inspect(
-                target, policy=policy, engine=name, image_format=image_format, ssh=ssh, only=only, progress=progress
+                target,
+                policy=policy,
+                engine=name,
+                image_format=image_format,
+                ssh=ssh,
+                only=only,
+                sharing=sharing,
+                progress=progress,
             )
 
         return read_both(read_with)
@@ -114,7 +128,9 @@ def inspect(
     def read(opened: Engine) -> Facts:
         return _certain(look(opened, only=wanted))
 
-    return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
+    return read_target(
+        target, read, engine=engine, image_format=image_format, ssh=ssh, sharing=sharing, progress=progress
+    )
 
 
 def _certain(facts: Facts) -> Facts:
@@ -152,21 +168,6 @@ def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, sta
 
 
 def _run_check(check: Check, question: Question) -> list[Result]:
-    """Run one check. What it found before it failed stays; the failure itself is an ERROR result.
-
-    A check that would need more rights than the account has is skipped, with the reason.
-    """
     severity = question.rules.severity.get(check.id, check.severity)
-    if not check.asked(question.policy):
-        return [Result(check.id, severity, Finding(check.id, Status.SKIP, NOT_ASKED))]
-    findings: list[Finding] = []
-    try:
-        findings.extend(check.run(question))
-    except PermissionDeniedError as error:
-        findings.append(Finding(check.title, Status.SKIP, error.message, hint=error.hint))
-    except ValidatorError as error:
-        findings.append(Finding(check.title, Status.ERROR, error.message, hint=error.hint))
-    except Exception as error:  # a crash of one check must not hide what the others say
-        message = f"the check crashed: {type(error).__name__}: {error}"
-        findings.append(Finding(check.title, Status.ERROR, message, hint="this is a bug: please report it"))
-    return [Result(check.id, severity, finding) for finding in findings]
+    asked = check.asked(question.policy)
+    return judge(check.id, check.title, severity, asked=asked, run=lambda: check.run(question))

@@ -66,7 +66,7 @@ def check(question: Question) -> Iterator[Finding]:
         for message, expected, actual in faults:
             yield Finding(subject, Status.FAIL, message, expected, actual, "have the CA issued anew", path)
         if not faults:
-            yield Finding(subject, Status.PASS, f"fit to sign; {_describe(certificate)}", path=path)
+            yield Finding(subject, Status.PASS, f"fit to sign; {describe_key(certificate)}", path=path)
 
 
 Fault = tuple[str, str, str]
@@ -76,9 +76,7 @@ Fault = tuple[str, str, str]
 def _faults(certificate: Certificate, rules: QualityRules) -> Iterator[Fault]:
     if certificate.signs_certificates is False:
         yield "its keyUsage does not allow it to sign certificates", "keyCertSign", "keyUsage without it"
-    yield from _key_faults(certificate, rules)
-    if certificate.signature in _WEAK_HASHES and not certificate.self_signed:
-        yield f"its signature rests on {certificate.signature.upper()}", "SHA-256 or better", certificate.signature
+    yield from strength_faults(certificate, rules)
     if rules.strict:
         if certificate.signs_certificates is None:
             yield "it has no keyUsage, which RFC 5280 demands of a CA", "keyUsage with keyCertSign", "none"
@@ -92,8 +90,15 @@ def _faults(certificate: Certificate, rules: QualityRules) -> Iterator[Fault]:
             )
 
 
+def strength_faults(certificate: Certificate, rules: QualityRules) -> Iterator[Fault]:
+    """Yield what is too weak about the key and the signature of a certificate, whether it is a CA's or a server's."""
+    yield from _key_faults(certificate, rules)
+    if certificate.signature in _WEAK_HASHES and not certificate.self_signed:
+        yield f"its signature rests on {certificate.signature.upper()}", "SHA-256 or better", certificate.signature
+
+
 def _key_faults(certificate: Certificate, rules: QualityRules) -> Iterator[Fault]:
-    actual = _describe(certificate)
+    actual = describe_key(certificate)
     if certificate.key_type == "RSA":
         if certificate.key_bits < rules.min_rsa_bits:
             yield "its RSA key is too small", f"at least {rules.min_rsa_bits} bits", actual
@@ -128,7 +133,8 @@ def _by_subject(trust: TrustStore) -> dict[str, list[Certificate]]:
     return found
 
 
-def _describe(certificate: Certificate) -> str:
+def describe_key(certificate: Certificate) -> str:
+    """Return the kind and size of a certificate's key in words."""
     if certificate.key_type == "EC":
         return f"EC key, {certificate.curve}"
     bits = f", {certificate.key_bits} bits" if certificate.key_bits else ""

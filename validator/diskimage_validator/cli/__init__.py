@@ -21,7 +21,7 @@ EPILOG: Final = """\b
 Exit status:
   0    all checks passed
   1    findings at or above the threshold; a statement that is refused
-  2    wrong usage or policy, or nothing was checked
+  2    wrong usage, policy or factory.yaml, or nothing was checked
   3    the target could not be read, or a check could not tell
   130  interrupted (143: by SIGTERM)
 """
@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "certs": "diskimage_validator.cli.certs:certs_command",
     "fetch-chain": "diskimage_validator.cli.chain:fetch_chain_command",
     "explain": "diskimage_validator.cli.explain:explain_command",
+    "readiness": "diskimage_validator.cli.readiness:readiness_group",
     "policy": "diskimage_validator.cli.policy:policy_group",
     "report": "diskimage_validator.cli.report:report_command",
     "attest": "diskimage_validator.cli.attest:attest_command",

@@ -27,11 +27,11 @@ class Destination:
     style: str = ""
 
 
-def destination(option: str) -> Destination:
+def destination(option: str, formats: Sequence[str] = FORMATS) -> Destination:
     """Return what the option ``--report FORMAT=FILE`` means."""
     name, _, path = option.partition("=")
-    if name not in FORMATS or not path:
-        raise UsageError(f"--report {option}: write FORMAT=FILE", f"formats: {', '.join(FORMATS)}")
+    if name not in formats or not path:
+        raise UsageError(f"--report {option}: write FORMAT=FILE", f"formats: {', '.join(formats)}")
     return Destination(name, path)
 
 
@@ -59,7 +59,10 @@ def needed_facts(destinations: Iterable[Destination]) -> set[str]:
 def write_reports(
     report: Report, facts: Facts | None, destinations: Sequence[Destination], threshold: Severity
 ) -> None:
-    """Write every report, each whole or not at all. If some cannot be written the others are, and then it raises."""
+    """Write every report, each whole or not at all. If some cannot be written the others are, and then it raises.
+
+    ``facts`` are for the formats that show them.
+    """
     errors: list[Exception] = []
     for destination in destinations:
         try:

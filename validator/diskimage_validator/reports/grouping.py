@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from diskimage_validator.checks import CHECKS
+from diskimage_validator.catalogue import described
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Finding, Report, Result, Severity, Status, Waiver
 
@@ -18,7 +18,8 @@ class CheckResults:
     @property
     def title(self) -> str:
         """The check's title; its id if this release has no such check."""
-        return CHECKS[self.check].title if self.check in CHECKS else self.check
+        known = described(self.check)
+        return known.title if known else self.check
 
     @property
     def severity(self) -> Severity:

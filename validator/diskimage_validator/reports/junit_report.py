@@ -76,6 +76,7 @@ def _details(result: Result) -> str:
         ("expected", finding.expected),
         ("actual", finding.actual),
         ("file", where(finding)),
+        ("tried", f"{finding.tried}, {finding.when}" if finding.tried else ""),
         ("hint", finding.hint),
     )
     return "\n".join(f"{name}: {printable(value)}" for name, value in fields if value)

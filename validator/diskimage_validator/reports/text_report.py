@@ -50,7 +50,7 @@ def _write_check(printer: Printer, report: Report, group: CheckResults, shown: S
         word, style = ("WAIVED", "yellow") if result.waived else (result.status.upper(), STYLES[result.status])
         finding = result.finding
         printer.line("  ", (f"{word:6}", style), "  ", text=f"{plain(finding.subject)}: {plain(finding.message)}")
-        if result.status in (Status.FAIL, Status.ERROR):
+        if result.status in (Status.FAIL, Status.ERROR) or finding.tried:
             _write_details(printer, report, result)
     if passed := sum(result.status is Status.PASS for result in group.results if result not in shown):
         printer.line("  ", ("PASS  ", STYLES[Status.PASS]), "  ", text=f"{passed} more")
@@ -65,6 +65,7 @@ def _write_details(printer: Printer, report: Report, result: Result) -> None:
         "expected": finding.expected,
         "actual": finding.actual,
         "file": where(finding),
+        "tried": f"{finding.tried}, {finding.when}" if finding.tried else "",
         "hint": finding.hint,
     }
     for name, value in fields.items():

@@ -1,0 +1,139 @@
+"""The factory.yaml: what it may say, and what is told of one that says something else."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from diskimage_validator.cli import run
+from diskimage_validator.endpoints import Address
+from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.readiness.document import load_factory, parse_factory
+from diskimage_validator.readiness.factory import Factory
+from diskimage_validator.readiness.plan import plan_rows, planned
+from diskimage_validator.readiness.secret import Secret
+from tests.support import pki
+
+RESOLVER = "the IP address of a resolver is wanted, such as '192.0.2.53' or '[2001:db8::53]:5353'"
+CA = pki.certificate("Factory CA")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "ca.pem").write_bytes(pki.pem(CA))
+    return tmp_path
+
+
+def parsed(text: str, folder: Path) -> Factory:
+    return parse_factory(f"version: 1\nname: test\n{text}", "factory.yaml", folder)
+
+
+def problems(text: str, folder: Path) -> list[str]:
+    with pytest.raises(PolicyError) as caught:
+        parsed(text, folder)
+    return caught.value.message.splitlines()
+
+
+def test_all_errors_are_told_at_once_with_path_and_line(folder: Path) -> None:
+    text = """\
+endpoints:
+  - {name: "not a name", port: 0}
+  - {name: zuul.internal, reverse: true}
+  - {name: logs.internal, adresses: [192.0.2.1]}
+dns:
+  resolvers: [dns.internal]
+  nodes: [node.internal]
+certificates: {bundle: missing.pem}
+severity: {dns-name: info}
+"""
+    assert problems(text, folder) == [
+        "factory factory.yaml has 8 errors",
+        "  line 4: .endpoints[0].name: 'not a name' is no host name that a certificate can be for",
+        "  line 4: .endpoints[0].port: Input should be greater than or equal to 1",
+        "  line 5: .endpoints[1]: 'reverse' needs 'addresses'",
+        "  line 6: .endpoints[2].adresses: unknown key; did you mean 'addresses'?",
+        f"  line 8: .dns.resolvers[0]: {RESOLVER}",
+        "  line 9: .dns.nodes[0]: a node is wanted, such as 'ssh://zuul@node.internal', or '/' for this host",
+        f"  line 10: .certificates.bundle: cannot read CA file {folder}/missing.pem: No such file or directory",
+        "  line 11: .severity.dns-name: no such check; did you mean 'dns-names'?",
+    ]
+
+
+@pytest.mark.parametrize("key", ["s3cret", "-----BEGIN PRIVATE KEY-----", "file:", "vault:s3cret", "[s3cret]", "7"])
+def test_a_secret_in_clear_is_refused_and_not_repeated(folder: Path, key: str) -> None:
+    (folder / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
+    text = f"endpoints:\n  - name: zuul.internal\n    client: {{certificate: client.pem, key: {key!r}}}\n"
+    said = problems(text.replace("'[s3cret]'", "[s3cret]").replace("'7'", "7"), folder)
+    assert said[1] == (
+        "  line 5: .endpoints[0].client.key: write file:PATH or env:VARIABLE, and never the secret itself"
+    )
+    assert "s3cret" not in "".join(said)
+
+
+def test_secrets_are_read_when_they_are_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "key").write_bytes(b"one")
+    monkeypatch.setenv("FACTORY_KEY", "two")
+    assert Secret("file", "key").read(folder) == b"one"
+    assert Secret("env", "FACTORY_KEY").read(folder) == b"two"
+    (folder / "key").write_bytes(b"x" * 65537)
+    for secret, said in (("key", "larger than 64 KiB"), ("missing", "No such file")):
+        with pytest.raises(UsageError, match=said):
+            Secret("file", secret).read(folder)
+
+
+def test_the_digest_is_that_of_what_is_asked_for(folder: Path) -> None:
+    one = parsed("certificates: {bundle: ca.pem}", folder)
+    (folder / "other.pem").write_bytes(pki.pem(CA))
+    assert parsed("certificates: {bundle: other.pem}", folder).digest == one.digest
+    (folder / "other.pem").write_bytes(pki.pem(pki.certificate("Other CA")))
+    assert parsed("certificates: {bundle: other.pem}", folder).digest != one.digest
+
+
+def test_init_writes_a_factory_that_can_be_planned_and_never_overwrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["readiness", "init"]) == 0
+    (tmp_path / "internal-ca.pem").write_bytes(pki.pem(CA))
+    assert load_factory(Path("factory.yaml")).rules.endpoints[0].name == "zuul.internal"
+    assert run(["readiness", "plan", "factory.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("9 questions; nothing was contacted\n")
+    assert run(["readiness", "init"]) == 2
+    assert "factory.yaml is there already" in capsys.readouterr().err
+
+
+def test_what_several_checks_ask_is_asked_once(folder: Path) -> None:
+    text = """\
+endpoints:
+  - {name: zuul.internal, addresses: [192.0.2.10, 192.0.2.11]}
+  - {name: zuul.internal, port: 9000}
+dns: {resolvers: [192.0.2.53, "[2001:db8::53]:5353"]}
+certificates: {bundle: ca.pem, images: [node.qcow2]}
+"""
+    factory = parsed(text, folder)
+    assert plan_rows(factory) == [
+        ("DNS", "192.0.2.53:53", "DNS, A and AAAA of zuul.internal"),
+        ("DNS", "[2001:db8::53]:5353", "DNS, A and AAAA of zuul.internal"),
+        *(
+            ("Certificates", place, "TLS handshakes as zuul.internal, by default and older than TLSv1.2")
+            for place in ("zuul.internal:443 at 192.0.2.10", "zuul.internal:443 at 192.0.2.11", "zuul.internal:9000")
+        ),
+        ("Certificates", f"{folder}/node.qcow2", "read the trust stores in the image"),
+    ]
+    assert len(planned(factory)) == 6
+    assert factory.resolvers[1] == Address("2001:db8::53", 5353)
+
+
+def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "factory.yaml").write_text("version: 1\nname: empty\n")
+    assert run(["readiness", "plan", str(folder / "factory.yaml")]) == 2
+    assert run(["readiness", str(folder / "factory.yaml"), "--format", "json"]) == 2
+    report = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert report["target"] == {
+        "name": "empty",
+        "kind": "factory",
+        "format": None,
+        "sha256": None,
+        "file_size": None,
+        "virtual_size": None,
+    }

@@ -1,0 +1,46 @@
+"""The checks of readiness, in the order of the checklist. A check that is not in this table does not run."""
+
+from types import ModuleType
+from typing import Final
+
+from diskimage_validator.readiness.checks import (
+    dns_agreement,
+    dns_names,
+    dns_node,
+    dns_public,
+    dns_reverse,
+    tls_baked,
+    tls_chain,
+    tls_expiry,
+    tls_image,
+    tls_mutual,
+    tls_strength,
+)
+from diskimage_validator.readiness.checks.base import Check
+
+
+def _check(module: ModuleType) -> Check:
+    explanation = (module.__doc__ or "").strip()
+    return Check(module.ID, module.TITLE, module.SEVERITY, module.LINE, module.asks, module.check, explanation)
+
+
+READINESS_CHECKS: Final[dict[str, Check]] = {
+    check.id: check
+    for check in map(
+        _check,
+        (
+            dns_names,
+            dns_agreement,
+            dns_reverse,
+            dns_public,
+            dns_node,
+            tls_chain,
+            tls_expiry,
+            tls_strength,
+            tls_mutual,
+            tls_baked,
+            tls_image,
+        ),
+    )
+}
+"""All checks of readiness by id."""

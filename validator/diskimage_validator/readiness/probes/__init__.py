@@ -1,0 +1,28 @@
+"""What talks to the network: a function per kind of question. Each ends in the time that it is given.
+
+Only these modules, and what they call, open a connection; like the engines of images they know nothing of checks.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
+from diskimage_validator.readiness.facts.images import AskImage
+from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
+from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
+from diskimage_validator.readiness.probes.means import Means
+from diskimage_validator.readiness.probes.targets import ask_image, ask_node
+from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
+
+Prober = Callable[[Any, Means], Any]
+
+PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
+    AskName: ask_name,
+    AskReverse: ask_reverse,
+    AskNode: ask_node,
+    AskTls: ask_tls,
+    AskMutual: ask_mutual,
+    AskImage: ask_image,
+}
+"""Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""
