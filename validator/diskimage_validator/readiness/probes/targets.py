@@ -6,9 +6,11 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.open import open_target, read_target
 from diskimage_validator.errors import EngineError
 from diskimage_validator.facts import Facts, collect
+from diskimage_validator.facts.live.space import Space, space_at
 from diskimage_validator.process import NOT_FOUND
 from diskimage_validator.readiness.facts.dns import AskNode, NodeLookups
 from diskimage_validator.readiness.facts.images import AskImage
+from diskimage_validator.readiness.facts.storage import AskSpace
 from diskimage_validator.readiness.probes.means import Means
 
 GETENT_NOT_FOUND: Final = 2
@@ -29,6 +31,12 @@ def _resolved(engine: Engine, name: str, timeout: float) -> tuple[str, ...]:
         raise EngineError(f"getent ahosts {name} on the node: {reason}", "is it a Linux node with a C library?")
     fields = [line.split() for line in done.stdout.splitlines()]
     return tuple(dict.fromkeys(line[0] for line in fields if line)) if done.status == 0 else ()
+
+
+def ask_space(ask: AskSpace, means: Means) -> Space:
+    """Return the room at a folder. Raises a ValidatorError if that cannot be told."""
+    with open_target(ask.node, ssh=means.ssh) as engine:
+        return space_at(engine, ask.path)
 
 
 def ask_image(ask: AskImage, _: Means) -> Facts:
