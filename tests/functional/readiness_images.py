@@ -52,6 +52,15 @@ def put_image(registry: Registry, name: str, platforms: Mapping[str, Sequence[by
     tops[0]["annotations"] = {"org.opencontainers.image.ref.name": "made"}
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": tops}))
     certificates = registry.folder / "certs"
-    command = ["skopeo", "copy", "--quiet", "--all", "--insecure-policy", "--dest-cert-dir", str(certificates)]
+    command = [
+        "skopeo",
+        "copy",
+        "--quiet",
+        "--all",
+        "--preserve-digests",
+        "--insecure-policy",
+        "--dest-cert-dir",
+        str(certificates),
+    ]
     subprocess.run([*command, f"oci:{folder}:made", f"docker://127.0.0.1:{registry.port}/{name}"], check=True)
     return sum(stored.values())
