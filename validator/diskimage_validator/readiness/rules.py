@@ -191,6 +191,25 @@ class StorageRules(Model):
     """Credentials for the registries, containers-auth.json(5)."""
 
 
+class NodeImage(Model):
+    """A disk image that becomes the factory's build nodes."""
+
+    image: NonEmpty
+    """Relative to the ``factory.yaml``."""
+    policy: NonEmpty | None = None
+    """A shipped policy by its name, or a file; the image has to pass it now, with the CAs of the bundle."""
+    report: NonEmpty | None = None
+    """The JSON report that ``validate`` left when the image was built."""
+    max_age_days: Annotated[int, Field(ge=1)] = 30
+    """How old that report may be."""
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if self.policy is None and self.report is None:
+            raise PydanticCustomError("one_of", "give 'policy', 'report', or both")
+        return self
+
+
 class LimitRules(Model):
     """What a run may take."""
 
@@ -210,6 +229,7 @@ class FactoryRules(Model):
     dns: DnsRules | None = None
     certificates: CertificateRules | None = None
     storage: StorageRules | None = None
+    node_images: list[NodeImage] = []
     limits: LimitRules = section(LimitRules)
     severity: dict[str, SeverityField] = {}
     waivers: list[WaiverRule] = []

@@ -9,6 +9,8 @@ from diskimage_validator.readiness.checks import (
     dns_node,
     dns_public,
     dns_reverse,
+    image_policy,
+    image_report,
     storage_images,
     storage_packages,
     storage_room,
@@ -46,6 +48,8 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_images,
             storage_packages,
             storage_room,
+            image_policy,
+            image_report,
         ),
     )
 }
