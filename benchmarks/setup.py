@@ -20,14 +20,16 @@ VERDICTS = (0, 1)
 class Setup:
     """One run: a qcow2 ``image``, how often each command runs, and a ``scratch`` folder that goes away.
 
-    ``node`` is an ssh:// target, or empty. ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines
-    find out for themselves that a /dev/kvm is unusable.
+    ``node`` is an ssh:// target, or empty; ``ssh_config`` the file that says how to log in, if that is not the user's.
+    ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines find out for themselves that a /dev/kvm is
+    unusable.
     """
 
     image: Path
     rounds: int
     scratch: Path
     node: str = ""
+    ssh_config: str = ""
     tcg: bool = False
 
     @property
@@ -36,10 +38,12 @@ class Setup:
         settings = (("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg"),) if self.tcg else ()
         return (("LIBGUESTFS_BACKEND", "direct"), *settings)
 
-    def ours(self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "") -> Case:
+    def ours(
+        self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "", policy: str = POLICY
+    ) -> Case:
         """Return a validation under the full shipped policy, by the engine; of the image unless targets are named."""
         command = [sys.executable, "-m", "diskimage_validator", "validate", *(targets or [str(self.image)])]
-        command += ["--policy", POLICY, "--engine", engine, "--quiet", *options]
+        command += ["--policy", policy, "--engine", engine, "--quiet", *options]
         environment = self.libguestfs if engine == "guestfs" else ()
         return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS, environment=environment)
 

@@ -1,6 +1,8 @@
 """The command ``airgap-image-factory``: the only place of the build side that prints or exits."""
 
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from rich.console import Console
 from airgap_image_factory.airgap.proof import prove
 from airgap_image_factory.airgap.service import Service
 from airgap_image_factory.errors import BuildError
+from airgap_image_factory.gate.backoff import Memory
+from airgap_image_factory.gate.settings import state_folder
 from airgap_image_factory.image import PARTITION_TABLES, RELEASES, Recipe, make_image
 from airgap_image_factory.mirror import choose_mirror
 from airgap_image_factory.pki import throw_away_authority
@@ -78,6 +82,50 @@ def airgap_proof(allowed: tuple[str, ...], evidence: Path, command: tuple[str, .
     usage; 4 COMMAND failed, or the air gap cannot be made on this host.
     """
     sys.exit(guarded(lambda: _airgap_proof(allowed, evidence, command)))
+
+
+@main.group()
+def gate() -> None:
+    """See and clear what disk-image-create-validated remembers: images that did not pass their policy."""
+
+
+@gate.command("status")
+def gate_status() -> None:
+    """List the images that are not built again for now, with the reason, where DIB_GATE_STATE or its default says."""
+    sys.exit(guarded(_gate_status))
+
+
+@gate.command("clear")
+@click.argument("images", metavar="[IMAGE]...", nargs=-1)
+def gate_clear(images: tuple[str, ...]) -> None:
+    """Forget the failures of the named images, or of all: their next build is not held back."""
+    sys.exit(guarded(lambda: _gate_clear(images)))
+
+
+def _gate_status() -> int:
+    memory = Memory(state_folder(os.environ))
+    now = time.time()
+    failures = list(memory.failures())
+    for failure in failures:
+        left = failure.remaining(now)
+        held = f"not built again for {left:.0f} s" if left else "built again when it is asked for"
+        times = "once" if failure.count == 1 else f"{failure.count} times in a row"
+        click.echo(f"{failure.image}: failed {times}; {held}, or when an input changes")
+        click.echo(f"    {failure.reason}\n    {failure.reports}")
+    if not failures:
+        click.echo(f"no image has failed since it last passed ({memory.folder})")
+    return 0
+
+
+def _gate_clear(images: tuple[str, ...]) -> int:
+    memory = Memory(state_folder(os.environ))
+    for image in images or [failure.image for failure in memory.failures()]:
+        if not memory.clear(image):
+            raise UsageError(
+                f"{image}: no failure of it is known in {memory.folder}", "airgap-image-factory gate status"
+            )
+        click.echo(f"{image}: forgotten")
+    return 0
 
 
 def _airgap_proof(allowed: tuple[str, ...], path: Path, command: tuple[str, ...]) -> int:

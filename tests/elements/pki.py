@@ -77,13 +77,28 @@ def make_server(
     not_after: datetime.datetime | None = None,
 ) -> Issued:
     """Make a TLS server certificate for ``names``, DNS names or IP addresses, signed by ``issuer``."""
+    return _make_leaf(issuer, names, ExtendedKeyUsageOID.SERVER_AUTH, not_before, not_after)
+
+
+def make_client(issuer: Issued, name: str) -> Issued:
+    """Make a certificate that a TLS client of this name shows to a server, signed by ``issuer``."""
+    return _make_leaf(issuer, [name], ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+def _make_leaf(
+    issuer: Issued,
+    names: Sequence[str],
+    usage: x509.ObjectIdentifier,
+    not_before: datetime.datetime | None = None,
+    not_after: datetime.datetime | None = None,
+) -> Issued:
     key = ec.generate_private_key(ec.SECP256R1())
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
     builder = (
         _builder(names[0], key, issuer, not_before, not_after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(alternatives, critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     )
     return Issued(builder.sign(issuer.key, hashes.SHA256()), key)
 

@@ -21,10 +21,14 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from filelock import FileLock
 
+from airgap_image_factory.image import Recipe
+from airgap_image_factory.mirror import choose_mirror
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
+from tests.functional.nodepool_builder import Builder, Nodepool, install
 from tests.functional.tls_mirror import TlsMirror, tls_mirror
 from tests.functional.workers import ByUnit, place
+from tests.functional.zookeeper import ZooKeeper, zookeeper
 
 BUILD_TIMEOUT = 2400
 ROOT = Path(__file__).parents[2]
@@ -160,6 +164,53 @@ def node_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> Buil
     return build_image(image_folder, "bookworm", authority, mirror, "--element", "validate-root")
 
 
+@pytest.fixture(scope="session")
+def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
+    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI needs this host's own CAs."""
+    options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
+    for path in host_authorities():
+        options += ["--ca", str(path)]
+    return build_image(
+        image_folder,
+        "trixie",
+        authority,
+        mirror,
+        *options,
+        DIB_CONTAINER_ENGINE="docker",
+        DIB_ZUUL_NODE_INIT="glean",
+    )
+
+
+@pytest.fixture(scope="session")
+def gated_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
+    """Build the umbrella image as Nodepool does, through the gate: ``gated.qcow2``, ``gated.raw``, ``gated.log``."""
+    return build_gated(image_folder, "gated", authority, mirror)
+
+
+def build_gated(folder: Path, name: str, authority: Issued, mirror: TlsMirror, **variables: str) -> BuiltImage:
+    """Build ``folder/name.qcow2`` and ``.raw`` with disk-image-create-validated unless they are there."""
+    built, public = identity(folder, name, authority)
+    if built.path.exists():
+        return built
+    source = choose_mirror(mirror.debian, None, plain_http=False)
+    recipe = Recipe("bookworm", source, [built.authority], "container-node", built.path)
+    command = [sys.executable, "-m", "airgap_image_factory.gate", "-x", "-t", "qcow2,raw", "--checksum", "--no-tmpfs"]
+    command += ["--qemu-img-options", "compat=0.10", "-o", str(built.path.with_suffix("")), *recipe.elements()]
+    environment = {
+        **os.environ,
+        **recipe.build_environment(),
+        "DIB_GATE_STATE": str(folder / "gate-state"),
+        "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public),
+        **variables,
+    }
+    with (folder / f"{name}.log").open("w") as log:
+        done = subprocess.run(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT, check=False
+        )
+    assert done.returncode == 0, (folder / f"{name}.log").read_text()[-4000:]
+    return built
+
+
 @pytest.fixture
 def run_validator(node_image: BuiltImage, tmp_path: Path) -> "RunValidator":
     return RunValidator(node_image.authority, tmp_path)
@@ -206,3 +257,39 @@ def workshop(node_image: BuiltImage, tmp_path: Path) -> Iterator[Workshop]:
     made = Workshop(node_image.path, tmp_path / "broken.qcow2")
     yield made
     made.copy.unlink()
+
+
+@pytest.fixture(scope="session")
+def nodepool(pytestconfig: pytest.Config) -> Nodepool:
+    """Return an environment with Nodepool 11; pytest's cache keeps it for the next run in this checkout."""
+    return install(Path(pytestconfig.cache.mkdir("nodepool")))
+
+
+@pytest.fixture
+def coordination(tmp_path: Path) -> Iterator[ZooKeeper]:
+    """Run a ZooKeeper for one test."""
+    with zookeeper(tmp_path / "zookeeper") as running:
+        yield running
+
+
+@pytest.fixture
+def make_builder(nodepool: Nodepool, coordination: ZooKeeper) -> Iterator["MakeBuilder"]:
+    """Make builders on one ZooKeeper; all are stopped after the test."""
+    made = MakeBuilder(nodepool, coordination)
+    yield made
+    for builder in made.builders:
+        builder.stop()
+
+
+class MakeBuilder:
+    """Make a nodepool-builder in ``folder``, not yet started, with nodepool.yaml but for files and ZooKeeper."""
+
+    def __init__(self, nodepool: Nodepool, coordination: ZooKeeper) -> None:
+        self.nodepool = nodepool
+        self.coordination = coordination
+        self.builders: list[Builder] = []
+
+    def __call__(self, folder: Path, configuration: dict[str, Any], **environment: str) -> Builder:
+        settings = {**configuration, **self.coordination.settings()}
+        self.builders.append(Builder(self.nodepool, folder, settings, environment))
+        return self.builders[-1]

@@ -15,20 +15,12 @@ from airgap_image_factory.image import judge
 from diskimage_validator import load_policy
 from diskimage_validator.errors import TargetError
 from tests.functional.conftest import BuiltImage
+from tests.functional.traces import traces
 
 
 def image_command(folder: Path, *options: str) -> list[str]:
     output = folder / "node.qcow2"
     return [sys.executable, "-m", "airgap_image_factory", "image", "--output", str(output), *options]
-
-
-def traces(folder: Path) -> list[str]:
-    """Return mounts, loop devices and processes of a build whose temporary files are in ``folder``."""
-    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
-    losetup = ["losetup", "--noheadings", "--output", "NAME,BACK-FILE"]
-    loops = subprocess.run(losetup, check=True, capture_output=True, text=True).stdout.splitlines()
-    ps = subprocess.run(["ps", "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout.splitlines()
-    return [line for line in [*mounts, *loops, *ps] if str(folder) in line]
 
 
 @pytest.fixture

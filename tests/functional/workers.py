@@ -17,7 +17,17 @@ TOGETHER: Final = {
     "test_engine_boot": "boot",
     "test_engine_boot_ends": "boot",
 }
-FIRST: Final = ("network", "test_validate", "test_boot", "test_reproducible", "boot", "test_engine_ssh_image")
+FIRST: Final = (
+    "network",
+    "test_validate",
+    "test_boot",
+    "test_reproducible",
+    "boot",
+    "test_engine_boot_uefi",
+    "test_nodepool_node",
+    "test_nodepool_gate",
+    "test_engine_ssh_image",
+)
 """A build of their own, the build that the others share, and so on, down from the longest."""
 
 

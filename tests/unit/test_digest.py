@@ -11,7 +11,7 @@ from diskimage_validator import digest
 from diskimage_validator.digest import Digest, begin, digest_of
 from diskimage_validator.errors import EngineError, TargetError
 from diskimage_validator.image_file import sha256_of
-from diskimage_validator.process import Background
+from diskimage_validator.process.beside import Background
 
 CONTENT = b"image " * 1_000_000
 
@@ -60,7 +60,7 @@ def test_giving_up_twice_is_harmless(image: Path) -> None:
 
 def test_one_that_was_begun_is_the_one_that_is_asked_for(image: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(image.name)
-    begin(tmp_path / "link")
+    assert begin(tmp_path / "link")
     (begun,) = digest._begun.values()
     assert digest_of(image) is begun
     assert digest_of(image) is not begun
@@ -70,7 +70,7 @@ def test_one_that_was_begun_is_the_one_that_is_asked_for(image: Path, tmp_path: 
 def test_what_is_no_regular_file_is_not_begun_and_does_not_hang(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    begin(tmp_path / name)
+    assert not begin(tmp_path / name)
     assert digest._begun == {}
 
 

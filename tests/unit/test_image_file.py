@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from diskimage_validator import digest, image_file
 from diskimage_validator.errors import TargetError, UsageError
-from diskimage_validator.image_file import examine
+from diskimage_validator.image_file import begin, examine
 
 MIB = 1024 * 1024
 
@@ -139,3 +140,21 @@ def test_what_is_no_file_is_a_usage_error(tmp_path: Path, kind: str) -> None:
 def test_an_unknown_stated_format_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'vhd' is not supported"):
         examine(create(tmp_path / "node.raw", "-f", "raw"), image_format="vhd")
+
+
+def test_an_examination_that_was_begun_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    image = create(tmp_path / "node.qcow2", "-f", "qcow2")
+    assert digest.begin(image)
+    begin(image, image_format=None)
+    (begun,) = image_file._begun.values()
+    assert examine(image) is begun.result()
+    assert image_file._begun == {}
+    assert examine(image) == begun.result()
+
+
+def test_what_an_examination_raises_is_raised_where_it_is_waited_for(tmp_path: Path) -> None:
+    image = create(tmp_path / "node.vmdk", "-f", "vmdk")
+    assert digest.begin(image)
+    begin(image, image_format=None)
+    with pytest.raises(TargetError, match="image format vmdk is not supported"):
+        examine(image)

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -74,3 +76,20 @@ def everything_that_runs() -> str:
         with suppress(OSError):
             found.append(file.read_text(errors="replace"))
     return "\n".join(found)
+
+
+def test_what_is_run_with_limits_ends_with_the_thread_that_runs_it(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, threading, time\n"
+        "from diskimage_validator.process import Limits, run\n"
+        f"pid = pathlib.Path('{tmp_path}/pid')\n"
+        "command = ['sh', '-c', f'echo $$ > {pid}; exec sleep 60']\n"
+        "threading.Thread(target=lambda: run(command, timeout=90, limits=Limits()), daemon=True).start()\n"
+        "while not pid.exists() or not pid.read_text(): time.sleep(0.05)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    process = Path("/proc", (tmp_path / "pid").read_text().strip())
+    deadline = time.monotonic() + 10
+    while process.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not process.exists()

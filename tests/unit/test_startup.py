@@ -13,7 +13,7 @@ from diskimage_validator.oslo_inspector import format_inspector
 
 REPORTING = {"cyclonedx", "jinja2", "junitparser", "packageurl", "rich"}
 ENGINES = {"diskimage_validator.engines.appliance", "diskimage_validator.engines.guestfs", "guestfs", "paramiko"}
-OTHERS = {"asyncio", "oslo_utils.strutils", "pbr", "ssl", "univers.rpm"}
+OTHERS = {"asyncio", "elftools", "oslo_utils.strutils", "pbr", "sqlite3", "ssl", "univers.rpm"}
 UNWANTED = REPORTING | ENGINES | OTHERS
 
 
@@ -33,6 +33,33 @@ def test_a_validation_imports_no_report_writer_but_its_own_and_no_engine_but_its
     modules = imported(f"from diskimage_validator.cli import run; run({options})")
     assert {"diskimage_validator.engines.directory", "diskimage_validator.reports.json_report"} <= modules
     assert modules & UNWANTED == set()
+
+
+def test_a_report_for_people_that_is_no_terminals_needs_no_rich(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "os-release").write_text("ID=debian\nVERSION_ID=12\n")
+    options = ["validate", f"dir:{tmp_path}", "--policy", "container-node", "--output", str(tmp_path / "report")]
+    modules = imported(f"from diskimage_validator.cli import run; run({options})")
+    assert "diskimage_validator.reports.text_report" in modules
+    assert modules & UNWANTED == set()
+
+
+def test_libraries_that_are_imported_quickly_do_what_they_do() -> None:
+    code = (
+        "import re; compiler = re.compile\n"
+        "from diskimage_validator.quick_imports import import_quickly\n"
+        "import_quickly()\n"
+        "assert re.compile is compiler and isinstance(re.compile('a'), re.Pattern)\n"
+        "from cryptography import x509\n"
+        "import datetime, yaml\n"
+        "name = x509.Name.from_rfc4514_string(r'CN=a\\2Cb+OU=\\C3\\BC,O=c')\n"
+        "assert name.rfc4514_string() == r'CN=a\\,b+OU=\u00fc,O=c', name\n"
+        "assert yaml.safe_load('a: 2020-01-31\\nb: 1_0') == {'a': datetime.date(2020, 1, 31), 'b': 10}\n"
+        "try: yaml.safe_load('a: \\x07')\n"
+        "except yaml.reader.ReaderError: pass\n"
+        "else: raise AssertionError\n"
+    )
+    assert "diskimage_validator.quick_imports" in imported(code)
 
 
 def test_the_api_imports_nothing_before_it_is_used() -> None:

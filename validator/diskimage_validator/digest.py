@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import TargetError
-from diskimage_validator.process import Background
+from diskimage_validator.process.beside import Background
 
 _PROGRAM: Final = "import hashlib, sys; print(hashlib.file_digest(sys.stdin.buffer.raw, 'sha256').hexdigest())"
 
@@ -65,14 +65,19 @@ def _end(process: Background, file: int) -> None:
 _begun: dict[Path, Digest] = {}
 
 
-def begin(path: Path) -> None:
-    """Begin the digest that ``digest_of`` will be asked for soon, if ``path`` is a regular file that can be read."""
+def begin(path: Path) -> bool:
+    """Begin the digest that ``digest_of`` will be asked for soon, if ``path`` is a regular file that can be read.
+
+    Return whether it is. Whoever reads the file will say what is wrong with it.
+    """
     try:
         path = path.resolve(strict=True)
         if stat.S_ISREG(path.stat().st_mode):
             _begun[path] = Digest(path)
+            return True
     except (OSError, RuntimeError, ValueError):  # links in a circle, a zero byte
-        return  # whoever reads the file will say what is wrong with it
+        pass
+    return False
 
 
 def digest_of(path: Path) -> Digest:

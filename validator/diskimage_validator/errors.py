@@ -30,6 +30,12 @@ class PolicyError(ValidatorError):
     exit_status = 2
 
 
+class RefusedError(ValidatorError):
+    """There is no valid evidence that an image is what is demanded. ``message`` has a line per reason."""
+
+    exit_status = 1
+
+
 class TargetError(ValidatorError):
     """The target cannot be read or must not be read (backing file, unknown format, no root)."""
 

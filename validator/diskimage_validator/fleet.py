@@ -19,7 +19,7 @@ from diskimage_validator.errors import EngineError, ValidatorError
 from diskimage_validator.facts import Facts, replay
 from diskimage_validator.model import Report
 from diskimage_validator.policy_model import Policy
-from diskimage_validator.process import Worker
+from diskimage_validator.process.worker import Worker
 from diskimage_validator.runner import run_checks
 
 MODULE: Final = "diskimage_validator.worker"
@@ -45,6 +45,7 @@ def validate_many(
     ssh: SshOptions | None = None,
     boot: BootOptions | None = None,
     also: Collection[str] = (),
+    share_appliance: bool = False,
     done: Callable[[str, Facts, Report], None] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Report | ValidatorError]:
@@ -52,8 +53,10 @@ def validate_many(
 
     ``jobs`` is how many are read at a time (default: one per processor). ``done`` is called with each target that was
     read, its facts and its report, in one of that many threads; facts are not kept beyond that, and a ValidatorError
-    that it raises stands in for the report. The other parameters are those of ``examine``. One target that cannot be
-    read does not keep the others from being judged, even if it takes the process that reads it along.
+    that it raises stands in for the report. With ``share_appliance`` targets are read one after the other, and those
+    that guestfs reads in one appliance: ``engines.sharing`` says what that means. The other parameters are those of
+    ``examine``. One target that cannot be read does not keep the others from being judged, even if it takes the process
+    that reads it along.
     """
     options = {
         "policy": policy,
@@ -63,7 +66,9 @@ def validate_many(
         "boot": boot,
         "only": tuple(also),
     }
-    readers = [_Reader(options) for _ in range(max(1, min(jobs or default_jobs(), len(targets))))]
+    together = tuple(targets) if share_appliance else ()
+    number = 1 if share_appliance else max(1, min(jobs or default_jobs(), len(targets)))
+    readers = [_Reader(options, together) for _ in range(number)]
     free: SimpleQueue[_Reader] = SimpleQueue()
     for reader in readers:
         free.put(reader)
@@ -104,8 +109,8 @@ class _Reader:
     The process is started when it is needed, and again if it died.
     """
 
-    def __init__(self, options: dict[str, Any]) -> None:
-        self._options = pickle.dumps(options)
+    def __init__(self, options: dict[str, Any], together: Sequence[str] = ()) -> None:
+        self._options = pickle.dumps((options, together))
         self._worker: Worker | None = None
         self._stopped = False
         self._lock = threading.Lock()

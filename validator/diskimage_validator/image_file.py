@@ -8,6 +8,7 @@ QEMU's tools see the file, with the format given explicitly and under resource l
 
 import json
 import stat
+import threading
 from collections.abc import Callable
 from dataclasses import field
 from pathlib import Path
@@ -65,15 +66,49 @@ def examine(path: Path, *, image_format: str | None = None, progress: Callable[[
     and TargetError, with the reason, for an image that must not be read: backing file, external data file, encryption,
     unknown features, corruption, or a format other than FORMATS.
     """
-    path = _regular_file(path)
     if progress:
         progress(f"checking {path.name}")
+    begun = _begun.pop((path, image_format), None)
+    if begun is not None:
+        return begun.result()
+    path = _regular_file(path)
     digest = digest_of(path)
     try:
         return _examine(path, digest, image_format)
     except BaseException:
         digest.stop()
         raise
+
+
+class _Examination(threading.Thread):
+    """``examine`` beside other work. It mostly waits for qemu-img, which ends with it, however that happens."""
+
+    def __init__(self, path: Path, image_format: str | None) -> None:
+        super().__init__(daemon=True)
+        self._path, self._format = path, image_format
+        self._outcome: ImageFile | BaseException
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._outcome = examine(self._path, image_format=self._format)
+        except BaseException as error:  # raised where it is waited for
+            self._outcome = error
+
+    def result(self) -> ImageFile:
+        """Return what ``examine`` returned, or raise what it raised."""
+        self.join()
+        if isinstance(self._outcome, BaseException):
+            raise self._outcome
+        return self._outcome
+
+
+_begun: dict[tuple[Path, str | None], _Examination] = {}
+
+
+def begin(path: Path, *, image_format: str | None) -> None:
+    """Begin the examination of a file whose digest was begun: ``examine`` will be asked for the same soon."""
+    _begun[path, image_format] = _Examination(path, image_format)
 
 
 def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:

@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from diskimage_validator.rules.certificates import TrustedSource
 
 MAX_DEPTH: Final = 8
 """Policies in a row that extend each other."""
-_SHIPPED: Final = resources.files("diskimage_validator") / "policies"
+_SHIPPED: Final = Path(__file__).with_name("policies")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from diskimage_validator.frozen import dataclass
 MAX_NODES: Final = 20_000
 """Nodes of a document after all aliases are expanded."""
 
+_PLAIN: Final = re.compile(r"[\t\n\r -~]*")
+"""Text that consists of printable ASCII."""
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str | int, ...]
@@ -39,6 +41,11 @@ OVERRIDE: Final = "!override"
 
 class _Loader(yaml.SafeLoader):
     """The safe loader, but a date stays the text that it is written as."""
+
+    def check_printable(self, data: str) -> None:
+        """Raise ReaderError for a character that YAML does not allow."""
+        if not _PLAIN.fullmatch(data):  # the whole expression, with all of Unicode, takes long to compile
+            super().check_printable(data)
 
 
 def _untagged(loader: Any, node: yaml.Node) -> Any:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from diskimage_validator.booting import inspect_booted
 from diskimage_validator.both import read_both
@@ -19,6 +20,9 @@ from diskimage_validator.judging import run_checks as run_checks  # noqa: PLC041
 from diskimage_validator.model import Report
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
+
+if TYPE_CHECKING:
+    from diskimage_validator.engines.sharing import SharedAppliance
 
 Progress = Callable[[str], None]
 
@@ -80,10 +84,12 @@ def inspect(
     ssh: SshOptions | None = None,
     boot: BootOptions | None = None,
     only: Collection[str] | None = None,
+    sharing: "SharedAppliance | None" = None,
     progress: Progress | None = None,
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
+    ``sharing`` lends the guestfs engine an appliance that several targets share, unless the engine is ``boot``.
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
     ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
@@ -104,7 +110,14 @@ def inspect(
 
         def read_with(name: str) -> Facts:
             return inspect(
-                target, policy=policy, engine=name, image_format=image_format, ssh=ssh, only=only, progress=progress
+                target,
+                policy=policy,
+                engine=name,
+                image_format=image_format,
+                ssh=ssh,
+                only=only,
+                sharing=sharing,
+                progress=progress,
             )
 
         return read_both(read_with)
@@ -112,7 +125,9 @@ def inspect(
     def read(opened: Engine) -> Facts:
         return _certain(look(opened, only=wanted))
 
-    return read_target(target, read, engine=engine, image_format=image_format, ssh=ssh, progress=progress)
+    return read_target(
+        target, read, engine=engine, image_format=image_format, ssh=ssh, sharing=sharing, progress=progress
+    )
 
 
 def _certain(facts: Facts) -> Facts:

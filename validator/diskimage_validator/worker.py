@@ -1,6 +1,7 @@
 """A process that reads targets for ``fleet``: ``python -m diskimage_validator.worker``, started by nobody else.
 
-On standard input it gets a pickle of the options for ``inspect``, then a target per line, as JSON. On standard output
+On standard input it gets a pickle of the options for ``inspect`` and of the targets that share an appliance, if any do;
+then a target per line, as JSON. On standard output
 it answers in lines: ``step``, ``facts`` or ``error``, a blank, and JSON: a list of words while it reads, then what
 ``dump`` makes of facts, or class, message and hint. What it sends is data alone, because what it reads may be hostile.
 """
@@ -9,12 +10,16 @@ import json
 import os
 import pickle
 import signal
-from contextlib import suppress
-from typing import Any
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING, Any
 
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts import dump
 from diskimage_validator.runner import inspect
+
+if TYPE_CHECKING:
+    from diskimage_validator.engines.sharing import SharedAppliance
 
 
 def main() -> None:
@@ -23,9 +28,18 @@ def main() -> None:
     questions, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is no answer
     with suppress(KeyboardInterrupt, BrokenPipeError):
-        options = pickle.load(questions)  # noqa: S301 - from the process that started us
-        for line in questions:
-            _answer(answers, json.loads(line), options)
+        options, together = pickle.load(questions)  # noqa: S301 - from the process that started us
+        with _sharing(together, options["image_format"]) as sharing:
+            for line in questions:
+                _answer(answers, json.loads(line), {**options, "sharing": sharing})
+
+
+def _sharing(targets: Sequence[str], image_format: str | None) -> "AbstractContextManager[SharedAppliance | None]":
+    if not targets:
+        return nullcontext()
+    from diskimage_validator.engines.sharing import SharedAppliance
+
+    return SharedAppliance(targets, image_format=image_format)
 
 
 def _answer(answers: int, target: str, options: dict[str, Any]) -> None:

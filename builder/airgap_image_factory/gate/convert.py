@@ -21,10 +21,12 @@ from airgap_image_factory.gate.formats import (
     check_format,
     compression_for,
     options_for,
+    packing_of,
     qemu_command,
     vhd_commands,
 )
 from airgap_image_factory.gate.programs import StopSign, run_program, stop_sign
+from airgap_image_factory.gate.qcow2 import write_qcow2
 from airgap_image_factory.gate.room import BEST_PACKING, data_size, need_room
 from airgap_image_factory.gate.workspace import put_in_place, remove, workspace
 from diskimage_validator.errors import UsageError
@@ -84,40 +86,43 @@ def check_outputs(outputs: Sequence[Output]) -> list[str]:
     return found
 
 
-def convert(
-    raw: Path, outputs: Sequence[Output], *, progress: Callable[[str], None], reproducible: bool = False
-) -> list[Converted]:
+def convert(raw: Path, outputs: Sequence[Output], *, progress: Callable[[str], None]) -> list[Converted]:
     """Make all ``outputs`` of the disk ``raw``, and return them in their order.
 
     If ``raw`` is among the formats, it *becomes* that output, as with diskimage-builder; it is not copied unless it
-    lies on another file system. With ``reproducible`` the same disk gives the same files, for which one processor
-    packs them. ``progress`` is called in this thread, with sentences.
+    lies on another file system. The same disk gives the same raw and qcow2 files. ``progress`` is called in this
+    thread, with words such as ``qcow2: 50 %``.
 
     Raises what ``check_outputs`` raises, and BuildError if there is no room or a program fails. In this case, and if
     this thread is interrupted, every program is ended, ``raw`` is as it was, and nothing is at the outputs' names that
     was not there before.
     """
     options = check_outputs(outputs)
-    raw = raw.resolve(strict=True)
     begin = time.monotonic()
-    with ExitStack() as stack:
-        folders = {
-            parent: stack.enter_context(workspace(parent)) for parent in {one.path.resolve().parent for one in outputs}
-        }
-        jobs = [
-            _Job(raw, output, said, folders[output.path.resolve().parent] / output.path.name, reproducible)
-            for output, said in zip(outputs, options, strict=True)
-        ]
-        try:
-            size = data_size(raw)
-            need_room((job.made.parent, job.room(size)) for job in jobs)
-            found = _run_all(jobs, progress)
-            _put_all_in_place(jobs)
-        except OSError as error:
-            raise BuildError(f"{error.filename or raw}: {error.strerror}") from error
-    if any(output.format == "raw" for output in outputs):
-        raw.unlink(missing_ok=True)
-    return [Converted(job.output, *one, time.monotonic() - begin) for job, one in zip(jobs, found, strict=True)]
+    try:
+        raw = raw.resolve(strict=True)
+        places = [output.path.resolve() for output in outputs]
+        if raw in places:
+            raise UsageError(f"{raw}: an output would take the place of the disk that it is made of")
+        size = data_size(raw)
+        need_room((place.parent, _room(raw, output, size)) for output, place in zip(outputs, places, strict=True))
+        with ExitStack() as stack:
+            folders = {parent: stack.enter_context(workspace(parent)) for parent in {place.parent for place in places}}
+            made = [folders[place.parent] / place.name for place in places]
+            found = _run_all([_Job(raw, *job) for job in zip(outputs, options, made, strict=True)], progress)
+            _put_all_in_place(list(zip(made, places, strict=True)))
+        if any(output.format == "raw" for output in outputs):
+            raw.unlink()
+    except OSError as error:
+        raise BuildError(f"{error.filename or raw}: {error.strerror}") from error
+    return [Converted(output, *one, time.monotonic() - begin) for output, one in zip(outputs, found, strict=True)]
+
+
+def _room(raw: Path, output: Output, data: int) -> int:
+    """Return how many bytes an output needs at least, for so many bytes of data in the disk."""
+    if output.format == "raw":
+        return 0 if raw.stat().st_dev == output.path.resolve().parent.stat().st_dev else data
+    return data // BEST_PACKING if output.format == "qcow2" and output.compress else data // 2
 
 
 @dataclass
@@ -128,17 +133,16 @@ class _Job:
     output: Output
     options: str
     made: Path
-    reproducible: bool
-
-    def room(self, data: int) -> int:
-        """Return how many bytes this needs at least, for so many bytes of data."""
-        if self.output.format == "raw":
-            return 0 if self.raw.stat().st_dev == self.made.parent.stat().st_dev else data
-        return data // BEST_PACKING if self.output.format == "qcow2" and self.output.compress else data // 2
 
     def run(self, sign: StopSign, progress: Callable[[str], None]) -> tuple[int, dict[str, str]]:
-        """Make the image and its checksums; return its size and digests."""
-        {"raw": self._raw, "vhd": self._vhd}.get(self.output.format, self._qemu_img)(sign, progress)
+        """Make the image and its checksums; return its size and digests. Raises BuildError, and Stopped."""
+        try:
+            return self._run(sign, progress)
+        except OSError as error:
+            raise BuildError(f"{self.output.format} output: {error.strerror or error}") from error
+
+    def _run(self, sign: StopSign, progress: Callable[[str], None]) -> tuple[int, dict[str, str]]:
+        {"raw": self._raw, "vhd": self._vhd}.get(self.output.format, self._disk)(sign, progress)
         if self.output.format not in READ_BY_VALIDATOR:
             self._compare(sign)
         found = digests(self.made, stop=sign.check) if self.output.checksum else {}
@@ -159,7 +163,7 @@ class _Job:
             run_program(command, sign, what="vhd output")
         intermediate.unlink()
 
-    def _qemu_img(self, sign: StopSign, progress: Callable[[str], None]) -> None:
+    def _disk(self, sign: StopSign, progress: Callable[[str], None]) -> None:
         told = 0
 
         def tell(percent: float) -> None:
@@ -168,15 +172,14 @@ class _Job:
                 told = int(percent // STEP) * STEP
                 progress(f"{self.output.format}: {told} %")
 
-        command = qemu_command(
-            self.raw,
-            self.made,
-            self.output.format,
-            self.options,
-            compress=self.output.compress,
-            ordered=self.reproducible,
-        )
-        run_program(command, sign, what=f"{self.output.format} output", progress=tell)
+        compress = self.output.compress
+        packing = packing_of(self.output.format, self.options, compress=compress)
+        if packing is None:
+            command = qemu_command(self.raw, self.made, self.output.format, self.options, compress=compress)
+            run_program(command, sign, what=f"{self.output.format} output", progress=tell)
+        else:
+            version, zstd = packing.version, packing.zstd
+            write_qcow2(self.raw, self.made, version=version, zstd=zstd, stop=sign.check, progress=tell)
 
     def _compare(self, sign: StopSign) -> None:
         """Hold a format that the validator does not read against the disk: qemu-img compare(1) reads both."""
@@ -185,16 +188,16 @@ class _Job:
         run_program(command, sign, what=f"{self.output.format} output, compared with the disk")
 
 
-def _put_all_in_place(jobs: Sequence[_Job]) -> None:
-    """Give all images their names, or none."""
+def _put_all_in_place(images: Sequence[tuple[Path, Path]]) -> None:
+    """Give all images their names, or none. ``images``: where each was made and where it belongs."""
     placed: list[Path] = []
     try:
-        for job in jobs:
-            placed.append(job.output.path.resolve())
-            put_in_place(job.made, placed[-1])
+        for made, place in images:
+            placed.append(place)
+            put_in_place(made, place)
     except BaseException:
-        for image in placed:
-            remove(image)
+        for place in placed:
+            remove(place)
         raise
 
 

@@ -8,6 +8,7 @@ tree (``TREE_FORMATS``) stays diskimage-builder's own.
 import re
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,12 +23,14 @@ TREE_FORMATS: Final = frozenset({"aci", "docker", "squashfs", "tar", "tgz"})
 COROUTINES: Final = 16
 """The most that qemu-img takes (``MAX_COROUTINES`` in qemu-img.c)."""
 
+VERSION_2: Final = ("0.10", "v2")
+"""The values of ``compat`` for the older version of qcow2."""
+
 REFERENCES: Final = frozenset({"backing_file", "backing_fmt", "data_file", "data_file_raw"})
 """Options that make an image refer to another file: what is uploaded has to stand alone."""
 
 QEMU_TIMEOUT: Final = 60.0
 _OPTION: Final = re.compile(r"^  ([\w.-]+)=<", re.MULTILINE)
-_LAST_VERSION_2: Final = ("0.10", "v2")
 
 
 def options_for(image_format: str, options: str | None, others: Sequence[str] = ()) -> str:
@@ -62,24 +65,33 @@ def compression_for(image_format: str, options: str) -> str:
     packs in a seventh of the time. It wants QEMU 5.1 where the image runs; ``compression_type=zlib`` avoids it.
     """
     stated = dict(option.partition("=")[::2] for option in _split(options))
-    version_2 = stated.get("compat") in _LAST_VERSION_2
+    version_2 = stated.get("compat") in VERSION_2
     if image_format != "qcow2" or "compression_type" in stated or version_2 or not _has_zstd():
         return options
     return ",".join(filter(None, (options, "compression_type=zstd")))
 
 
-def qemu_command(
-    raw: Path, target: Path, image_format: str, options: str, *, compress: bool, ordered: bool
-) -> list[str]:
-    """Return the ``qemu-img convert`` call that writes ``target``.
+@dataclass(frozen=True)
+class Packing:
+    """A packed qcow2 that ``gate.qcow2`` can write: its version (2 or 3), and whether with zstd or zlib."""
 
-    Out of order (``-W``) every coroutine writes as soon as it has packed its clusters, so several processors pack; in
-    order one does, and the same disk gives the same file (``ordered``). The manual says that ``-W`` does not go with
-    compression, which QEMU 4.2 has mended in the program, and recommends it for nothing else that is made here.
-    """
-    packing = ["-c", *([] if ordered else ["-W"])] if compress and image_format == "qcow2" else []
+    version: int
+    zstd: bool
+
+
+def packing_of(image_format: str, options: str, *, compress: bool) -> Packing | None:
+    """Return how to pack the image ourselves; None if it is qemu-img's: another format or further options."""
+    stated = dict(option.partition("=")[::2] for option in _split(options))
+    if image_format != "qcow2" or not compress or not stated.keys() <= {"compat", "compression_type"}:
+        return None
+    return Packing(2 if stated.get("compat") in VERSION_2 else 3, stated.get("compression_type") == "zstd")
+
+
+def qemu_command(raw: Path, target: Path, image_format: str, options: str, *, compress: bool) -> list[str]:
+    """Return the ``qemu-img convert`` call that writes ``target``, in order: without ``-W``, see ``gate.qcow2``."""
+    packed = ["-c"] if compress and image_format == "qcow2" else []
     said = ["-o", options] if options else []
-    command = ["qemu-img", "convert", "-p", "-m", str(COROUTINES), *packing, "-f", "raw", "-O", image_format, *said]
+    command = ["qemu-img", "convert", "-p", "-m", str(COROUTINES), *packed, "-f", "raw", "-O", image_format, *said]
     return [*command, str(raw), str(target)]
 
 

@@ -20,7 +20,7 @@ PROGRAM: Final = "diskimage-validator"
 EPILOG: Final = """\b
 Exit status:
   0    all checks passed
-  1    findings at or above the threshold
+  1    findings at or above the threshold; a statement that is refused
   2    wrong usage, policy or factory.yaml, or nothing was checked
   3    the target could not be read, or a check could not tell
   130  interrupted (143: by SIGTERM)
@@ -39,6 +39,9 @@ COMMANDS: Final = {
     "explain": "diskimage_validator.cli.explain:explain_command",
     "readiness": "diskimage_validator.cli.readiness:readiness_group",
     "policy": "diskimage_validator.cli.policy:policy_group",
+    "report": "diskimage_validator.cli.report:report_command",
+    "attest": "diskimage_validator.cli.attest:attest_command",
+    "verify": "diskimage_validator.cli.verify:verify_command",
     "schema": "diskimage_validator.cli.schema:schema_command",
     "doctor": "diskimage_validator.cli.host:doctor_command",
     "elements-path": "diskimage_validator.cli.host:elements_path_command",

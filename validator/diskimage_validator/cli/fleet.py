@@ -70,6 +70,7 @@ class Fleet:
         image_format: str | None,
         ssh: SshOptions,
         boot: BootOptions,
+        share_appliance: bool,
         quiet: bool,
     ) -> int:
         """Judge all, write all reports, and return the worst exit status."""
@@ -96,6 +97,7 @@ class Fleet:
                 ssh=ssh,
                 boot=boot,
                 also=needed_facts(further),
+                share_appliance=share_appliance,
                 done=write,
                 progress=say,
             )

@@ -82,7 +82,10 @@ def write_reports(
 
 
 def _write(report: Report, facts: Facts | None, destination: Destination, stream: TextIO, threshold: Severity) -> None:
-    if facts is not None and destination.format in FACT_WRITERS:
+    if destination.format in FACT_WRITERS:
+        if facts is None:
+            hint = f"diskimage-validator inspect --format {destination.format} IMAGE"
+            raise UsageError(f"{destination.format} is not made from a report", hint)
         FACT_WRITERS[destination.format].write(facts, stream)
     elif destination.format == "text" and destination.style:
         if destination.style == "verdict":

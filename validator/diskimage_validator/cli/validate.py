@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from diskimage_validator import digest, image_file
 from diskimage_validator.cli.boot_options import boot_options
 from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
 from diskimage_validator.cli_console import Progress
-from diskimage_validator.digest import begin
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
+from diskimage_validator.printable import clean_path
+from diskimage_validator.quick_imports import import_quickly
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
 if TYPE_CHECKING:
@@ -54,7 +56,13 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
     default=str(Severity.WARNING),
     help="Least severity of a failure that fails the image. Default: warning.",
 )
+@click.option("--name", metavar="TEXT", help="What the reports call the target. Default: TARGET.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
+@click.option(
+    "--share-appliance",
+    is_flag=True,
+    help="Of several images, read those that guestfs reads in one virtual machine: faster, for images of one origin.",
+)
 @click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
 @click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
 def validate_command(
@@ -72,7 +80,9 @@ def validate_command(
     output_file: str | None,
     reports: Sequence[str],
     threshold: str,
+    name: str | None,
     jobs: int | None,
+    share_appliance: bool,
     everything: bool,
     quiet: bool,
 ) -> int:
@@ -82,8 +92,10 @@ def validate_command(
     """
     if bool(targets) == (facts_file is not None):
         raise UsageError("name either a TARGET or --facts FILE", "diskimage-validator validate --help")
-    if len(targets) == 1:
-        begin(Path(targets[0]))
+    has_digest = len(targets) == 1 and digest.begin(Path(targets[0]))
+    import_quickly()
+    if has_digest:
+        image_file.begin(Path(targets[0]), image_format=image_format)
     from diskimage_validator.cli.reports import (
         Destination,
         check_destinations,
@@ -105,6 +117,10 @@ def validate_command(
         check_fleet(targets, destinations)
         if boot.serial_log:
             raise UsageError("--serial-log is for one target", "validate this one apart")
+        if name is not None:
+            raise UsageError("--name is for one target", "leave it out")
+    if share_appliance and (jobs or 1) > 1:
+        raise UsageError(f"--share-appliance and --jobs {jobs}", "with one appliance, images are read one by one")
     policy = load_policy(
         policy_name,
         ca_files=cas,
@@ -114,7 +130,15 @@ def validate_command(
     severity = Severity(threshold)
     if len(targets) > 1:
         fleet = Fleet(targets, policy, destinations, severity)
-        return fleet.run(jobs=jobs, engine=engine, image_format=image_format, ssh=ssh, boot=boot, quiet=quiet)
+        return fleet.run(
+            jobs=jobs,
+            engine=engine,
+            image_format=image_format,
+            ssh=ssh,
+            boot=boot,
+            share_appliance=share_appliance,
+            quiet=quiet,
+        )
     if facts_file is not None:
         facts = _load_facts(facts_file)
         report = run_checks(policy, facts)
@@ -131,6 +155,9 @@ def validate_command(
                 also=also,
                 progress=progress,
             )
+    if name is not None:
+        called = replace(report.target, name=clean_path(name))
+        report, facts = replace(report, target=called), replace(facts, target=called)
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
 

@@ -9,19 +9,21 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Final
 
 from diskimage_validator.engines import overlay
-from diskimage_validator.engines.appliance import Progress, launch
+from diskimage_validator.engines.appliance import Progress
+from diskimage_validator.engines.appliance_disk import Appliance, ApplianceDisk
 from diskimage_validator.engines.base import Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.disk_engine import ROOT_MARKS, DiskEngine
 from diskimage_validator.engines.guestfs_files import GuestfsFiles, engine_errors
 from diskimage_validator.engines.guestfs_layout import Layout, read_layout
 from diskimage_validator.engines.guestfs_volumes import UNMOUNTABLE, list_volumes, with_subvolumes
-from diskimage_validator.engines.overlay import Overlay
+from diskimage_validator.engines.sharing import SharedAppliance, is_unmistakable
 from diskimage_validator.engines.superblock import Superblock, is_clean, read_superblocks
 from diskimage_validator.engines.volumes import Volume
 from diskimage_validator.errors import EngineDiedError, EngineError
 from diskimage_validator.image_file import ImageFile
 
 DEVICE: Final = "/dev/sda"
+"""What the disk is called in facts, also where it is not the first one of its appliance."""
 DIED: Final = "the libguestfs appliance died while the image was read"
 DIED_HINT: Final = "LIBGUESTFS_DEBUG=1 shows what the appliance said; its memory may not do for this image"
 TABLES: Final = {"msdos": "mbr", "gpt": "gpt"}
@@ -32,28 +34,27 @@ class GuestfsEngine(DiskEngine):
 
     name: ClassVar[str] = "guestfs"
 
-    def __init__(self, image: ImageFile, *, progress: Progress | None = None) -> None:
+    def __init__(
+        self, image: ImageFile, *, sharing: SharedAppliance | None = None, progress: Progress | None = None
+    ) -> None:
+        """Open ``image``, in an appliance of ``sharing`` if that lends one and it is safe, or in one of its own."""
         super().__init__(image)
         self._handle: Any = None
+        self._disk: ApplianceDisk | None = None
         self._superblocks: dict[str, Superblock] = {}
         self._layout: Layout | None = None
-        self._overlay = Overlay(image)
+        self.notes.extend(image.notes)
         try:
-            sector = self._overlay.sector_size()
-            self._handle, notes = launch(
-                lambda handle: handle.add_drive_opts(str(self._overlay.path), format=overlay.FORMAT, blocksize=sector),
-                progress=progress,
-            )
-            self._handle.set_autosync(False)  # nothing was written that anybody will read
-            self._files = GuestfsFiles(self._handle)
-            self.notes.extend([*image.notes, *notes])
-            if sector != overlay.SECTORS[0]:
-                self.notes.append(f"the disk is laid out for sectors of {sector} bytes, which few machines have")
+            disk = self._take_disk(image, sharing, progress)
+            self.notes.extend(disk.notes)
+            if disk.sector != overlay.SECTORS[0]:
+                self.notes.append(f"the disk is laid out for sectors of {disk.sector} bytes, which few machines have")
             if progress:
                 progress("mounting the root file system")
             with engine_errors("looking for the root file system"):
                 types = self._find_volumes()
-                self._superblocks = read_superblocks(self._handle, types)
+                found = read_superblocks(self._handle, {self._real(device): kind for device, kind in types.items()})
+                self._superblocks = {device: found[real] for device in types if (real := self._real(device)) in found}
                 self._types = {device: kind for device, kind in types.items() if kind in UNMOUNTABLE}
                 self._types |= {volume.mountable: volume.type for volume in self._volumes}
                 self._mount_root()
@@ -65,9 +66,30 @@ class GuestfsEngine(DiskEngine):
                 raise EngineDiedError(DIED, DIED_HINT) from error
             raise
 
+    def _take_disk(self, image: ImageFile, sharing: SharedAppliance | None, progress: Progress | None) -> ApplianceDisk:
+        """Have the image's disk, and its layout if that is simple."""
+        disk = sharing.lend(image, progress) if sharing else None
+        if disk is not None:
+            self._use(disk)
+            if is_unmistakable(self._layout):
+                self.notes.append("other images were read in the same appliance: --share-appliance")
+                return disk
+            self._release()
+        appliance = Appliance([image], progress=progress)
+        return self._use(appliance.disk(0, appliance.close))
+
+    def _use(self, disk: ApplianceDisk) -> ApplianceDisk:
+        self._disk, self._handle = disk, disk.handle
+        self._files = GuestfsFiles(self._handle)
+        self._layout = read_layout(self._handle, DEVICE, disk.label)
+        return disk
+
+    def _real(self, device: str) -> str:
+        """Return libguestfs' name of what facts call ``device``."""
+        return device.replace(DEVICE, self._disk.device, 1) if self._disk else device
+
     def _find_volumes(self) -> dict[str, str]:
         """Set what can be mounted, and return device to type of all there is."""
-        self._layout = read_layout(self._handle, DEVICE)
         if self._layout is not None:
             self._volumes = with_subvolumes(self._handle, self._layout.volumes)
             return dict(self._layout.types)
@@ -81,11 +103,13 @@ class GuestfsEngine(DiskEngine):
             raise EngineDiedError(DIED, DIED_HINT)
 
     def close(self) -> None:
-        """End the appliance and remove the overlay."""
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            handle.close()
-        self._overlay.close()
+        """End the appliance, or give it back to others. Calling it twice is harmless."""
+        self._release()
+
+    def _release(self) -> None:
+        disk, self._disk, self._handle = self._disk, None, None
+        if disk is not None:
+            disk.release()
 
     def disk(self) -> Disk:
         """Return partition table and file systems; sizes and free space are those of mounted file systems."""
@@ -139,7 +163,7 @@ class GuestfsEngine(DiskEngine):
             free=free,
             inodes=inodes,
             free_inodes=free_inodes,
-            clean=superblock.clean if superblock.features else is_clean(self._handle, device, kind),
+            clean=superblock.clean if superblock.features else is_clean(self._handle, self._real(device), kind),
             block_size=superblock.block_size,
             features=superblock.features or None,
         )
@@ -149,12 +173,15 @@ class GuestfsEngine(DiskEngine):
 
     def _mount(self, volume: Volume, mountpoint: str) -> bool:
         try:
-            self._handle.mount_ro(volume.mountable, mountpoint)
+            self._mount_device(self._real(volume.mountable), mountpoint)
         except RuntimeError as error:
             self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
             return False
         self._files.forget()
         return True
+
+    def _mount_device(self, mountable: str, mountpoint: str) -> None:
+        self._handle.mount_ro(mountable, mountpoint)
 
     def _unmount_root(self) -> None:
         self._handle.umount("/")

@@ -14,10 +14,9 @@ from diskimage_validator.engines.base import Partition
 from diskimage_validator.engines.volumes import Volume
 from diskimage_validator.frozen import dataclass
 
-COLUMNS: Final = "KNAME,MAJ:MIN,TYPE,SIZE,PTTYPE,PARTTYPE,PARTLABEL,PARTUUID,FSTYPE,LABEL,UUID"
-COMMAND: Final = (
-    f"stat -c %d / && lsblk --json --bytes --output {COLUMNS} && cd /sys/class/block && {{ grep -Hs . */start; true; }}"
-)
+COLUMNS: Final = "KNAME,TYPE,SIZE,PTTYPE,PARTTYPE,PARTLABEL,PARTUUID,FSTYPE,LABEL,UUID"
+COMMAND: Final = f"lsblk --json --bytes --output {COLUMNS} /dev/disk/guestfs/%s && cd /sys/class/block && "
+STARTS: Final = "{ grep -Hs . */start; true; }"
 SECTOR: Final = 512
 """Bytes in which the kernel counts, whatever the disk's own sectors are: ABI/stable/sysfs-block."""
 TABLES: Final = {None: "none", "dos": "mbr", "gpt": "gpt"}
@@ -47,24 +46,20 @@ class Layout:
     volumes: tuple[Volume, ...]
 
 
-def read_layout(handle: Any, device: str) -> Layout | None:
-    """Return the layout of the one disk beside the appliance's own, which libguestfs calls ``device``."""
-    text = appliance_shell.run(handle, COMMAND)
+def read_layout(handle: Any, device: str, label: str) -> Layout | None:
+    """Return the layout of the disk that libguestfs was given with ``label``, a word; facts call it ``device``."""
+    text = appliance_shell.run(handle, COMMAND % label + STARTS)
     return None if text is None else parse_layout(text, device)
 
 
 def parse_layout(text: str, device: str) -> Layout | None:
     """Return what COMMAND wrote, None if the disk is not simple."""
     try:
-        number, _, rest = text.strip().partition("\n")
-        blocks, end = json.JSONDecoder().raw_decode(rest)
-        starts = dict(line.split("/start:", 1) for line in rest[end:].split())
-        root = f"{int(number) >> 8}:{int(number) & 0xFF}"
-        ours = [block for block in blocks["blockdevices"] if block["maj:min"] != root]
-        if len(ours) + 1 != len(blocks["blockdevices"]):
-            return None
-        (disk,) = (block for block in ours if block["type"] == "disk")
-        parts = [block for block in ours if block is not disk]
+        text = text.strip()
+        blocks, end = json.JSONDecoder().raw_decode(text)
+        starts = dict(line.split("/start:", 1) for line in text[end:].split())
+        (disk,) = (block for block in blocks["blockdevices"] if block["type"] == "disk")
+        parts = [block for block in blocks["blockdevices"] if block is not disk]
         if disk["pttype"] is None:
             return None if parts else _whole(disk, device)
         if disk["fstype"] or not parts or any(part["type"] != "part" for part in parts):

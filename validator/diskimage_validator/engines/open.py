@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.ssh.options import SCHEME, Destination, SshOptions
 from diskimage_validator.errors import DeclinedError, EngineDiedError, UsageError
+
+if TYPE_CHECKING:
+    from diskimage_validator.engines.sharing import SharedAppliance
 
 ENGINES: Final = ("auto", "direct", "directory", "guestfs", "ssh")
 BOTH: Final = "both"
@@ -24,13 +27,15 @@ def open_target(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    sharing: "SharedAppliance | None" = None,
     progress: Progress | None = None,
 ) -> Engine:
     """Return an engine that reads ``target``; use it as a context manager.
 
     ``target`` is the path of a disk image, ``dir:FOLDER`` for an unpacked root, ``/`` for the running system, or
     ``ssh://user@host:port`` for a node, where ``ssh`` says how to log in. ``engine`` is one of ENGINES;
-    ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``progress`` is told what is being done, in words.
+    ``image_format`` is ``qcow2`` or ``raw``, or None to detect it. ``sharing`` lends guestfs its appliances.
+    ``progress`` is told what is being done, in words.
     Raises UsageError for a target or option that makes no sense, TargetError for an image that must not or cannot be
     read, EngineError if the host cannot run it.
 
@@ -52,7 +57,7 @@ def open_target(
         if engine not in ("auto", "directory"):
             raise UsageError(f"{target}: the engine {engine} reads disk images, not folders", "leave --engine out")
         return _directory(Path(folder), live=target == "/")
-    return _open_image(Path(target), engine, image_format, progress)
+    return _open_image(Path(target), engine, image_format, sharing, progress)
 
 
 def read_target(
@@ -62,6 +67,7 @@ def read_target(
     engine: str = "auto",
     image_format: str | None = None,
     ssh: SshOptions | None = None,
+    sharing: "SharedAppliance | None" = None,
     progress: Progress | None = None,
 ) -> T:
     """Return what ``work`` returns for an engine that reads ``target``. The other parameters are ``open_target``'s.
@@ -73,7 +79,9 @@ def read_target(
     notes: list[str] = []
     while True:
         try:
-            with open_target(target, engine=name, image_format=image_format, ssh=ssh, progress=progress) as opened:
+            with open_target(
+                target, engine=name, image_format=image_format, ssh=ssh, sharing=sharing, progress=progress
+            ) as opened:
                 opened.notes[:0] = notes
                 try:
                     found = work(opened)
@@ -104,7 +112,13 @@ def _node(target: str, engine: str, options: SshOptions | None, progress: Progre
     return SshEngine(destination, options, progress=progress)
 
 
-def _open_image(path: Path, engine: str, image_format: str | None, progress: Progress | None) -> Engine:
+def _open_image(
+    path: Path,
+    engine: str,
+    image_format: str | None,
+    sharing: "SharedAppliance | None",
+    progress: Progress | None,
+) -> Engine:
     from diskimage_validator.image_file import examine
 
     image = examine(path, image_format=image_format, progress=progress)
@@ -120,7 +134,7 @@ def _open_image(path: Path, engine: str, image_format: str | None, progress: Pro
             notes.append(_note(error))
     from diskimage_validator.engines.guestfs import GuestfsEngine
 
-    opened = GuestfsEngine(image, progress=progress)
+    opened = GuestfsEngine(image, sharing=sharing, progress=progress)
     opened.notes[:0] = notes
     return opened
 

@@ -6,13 +6,15 @@ lib/util/pkcs11n.h (CKA_NSS..., CKT_NSS...).
 """
 
 import hashlib
-import sqlite3
 from contextlib import closing
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from diskimage_validator.certificates import MAX_CERTIFICATES, Unparsed
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.ca_content import DISTRUSTED, TRUSTED, UNKNOWN, Content
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _CLASS, _VALUE = "a0", "a11"
 _TRUST_SHA1, _TRUST_SERVERS = "ace5363b4", "ace536358"
@@ -32,7 +34,9 @@ def parse_nss(data: bytes) -> Content:
 
     The file is hostile: it is opened in memory, its schema may run nothing, and the work that it causes is bounded.
     """
-    if not data:  # sqlite3 has no memory for nothing
+    import sqlite3
+
+    if not data:  # it has no memory for nothing
         raise FactError("no NSS database: the file is empty")
     try:
         with closing(sqlite3.connect(":memory:")) as database:
@@ -47,7 +51,7 @@ def parse_nss(data: bytes) -> Content:
         raise FactError(f"no NSS database: {str(error) or 'it is empty'}") from error
 
 
-def _content(database: sqlite3.Connection) -> Content:
+def _content(database: "sqlite3.Connection") -> Content:
     kind = database.execute("SELECT type FROM sqlite_master WHERE name = 'nssPublic'").fetchone()
     if kind != ("table",):
         raise FactError("no NSS database: it has no table nssPublic")
@@ -66,7 +70,7 @@ def _content(database: sqlite3.Connection) -> Content:
     return content
 
 
-def _trust(database: sqlite3.Connection) -> dict[bytes, str]:
+def _trust(database: "sqlite3.Connection") -> dict[bytes, str]:
     """Return by SHA-1 of a certificate what the database says about TLS servers."""
     columns = {row[1] for row in database.execute("PRAGMA table_info(nssPublic)")}
     if not {_TRUST_SHA1, _TRUST_SERVERS} <= columns:

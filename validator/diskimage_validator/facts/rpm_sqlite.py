@@ -6,17 +6,19 @@ would otherwise hide packages.
 """
 
 import re
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.rpm_data import Headers
 from diskimage_validator.facts.rpm_header import MAX_HEADER
 from diskimage_validator.printable import decode
+
+if TYPE_CHECKING:
+    import sqlite3
 
 TIME_LIMIT: Final = 60.0
 """Seconds for the whole database. One of 130 packages takes 10 ms."""
@@ -31,6 +33,8 @@ def headers(path: Path) -> Headers:
 
     ``path`` is a private copy: SQLite makes its ``-shm`` beside it. A ``-wal`` that lies beside it is part of it.
     """
+    import sqlite3
+
     deadline = time.monotonic() + TIME_LIMIT
     _check_size(path)
     try:
@@ -59,7 +63,7 @@ def _check_size(path: Path) -> None:
         raise FactError(f"{path.stat().st_size} bytes are no whole database of SQLite")
 
 
-def _read(connection: sqlite3.Connection) -> Iterator[bytes]:
+def _read(connection: "sqlite3.Connection") -> Iterator[bytes]:
     known = connection.execute("SELECT type, sql FROM sqlite_master WHERE name = 'Packages'").fetchall()
     if [(kind, re.sub(r"[\s'\"]", "", str(sql)).lower()) for kind, sql in known] != [("table", TABLE)]:
         raise FactError("it has no table of packages as RPM makes it")

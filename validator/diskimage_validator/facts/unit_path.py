@@ -46,6 +46,11 @@ class Folder:
         return self.path == CONFIG
 
     @property
+    def has_links(self) -> bool:
+        """Whether anything in the folder can enable a unit."""
+        return bool(self.links or self.pulls)
+
+    @property
     def is_runtime(self) -> bool:
         """Whether the folder is empty again after a boot."""
         return self.path.startswith("/run/")

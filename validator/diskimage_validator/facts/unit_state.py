@@ -146,11 +146,11 @@ class UnitFinder:
         runtime = elsewhere = below = False
         for folder in self._folders:
             linked = _Links(folder, found, below=below, known_only=known_only)
-            if linked.enabling():
+            if folder.has_links and linked.enabling():
                 if folder.is_config:
                     return "enabled"
                 runtime, elsewhere = runtime or folder.is_runtime, elsewhere or not folder.is_runtime
-            elif linked.has_same_name():
+            elif folder.has_links and linked.has_same_name():
                 same["linked"] |= folder.is_config
                 same["linked-runtime"] |= folder.is_runtime
             below = below or found.path.startswith(f"{folder.path}/")

@@ -1,0 +1,124 @@
+"""disk-image-create-validated as Nodepool calls it, on tiny-root, and what must not be left of it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from airgap_image_factory.block_device.devices import attached_loops, mount_points
+from tests.functional.tiny import tiny_environment
+
+COMMAND: Final = (sys.executable, "-m", "airgap_image_factory.gate")
+NODEPOOL: Final = ("-x", "--checksum", "--no-tmpfs", "--qemu-img-options", "compat=0.10")
+TIMEOUT: Final = 240.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended."""
+
+    status: int
+    log: str
+
+    @property
+    def last(self) -> str:
+        return self.log.splitlines()[-1]
+
+
+@dataclass
+class GateRunner:
+    """Calls in ``folder``: images in ``images``, temporary files in ``tmp``."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.images = self.folder / "images"
+        self.tmp = self.folder / "tmp"
+        for made in (self.images, self.tmp):
+            made.mkdir()
+        self.variables = {**tiny_environment(self.folder), "TMPDIR": str(self.tmp), **self.variables}
+
+    def policy(self, text: str) -> None:
+        (self.folder / "policy.yaml").write_text(text)
+
+    def __call__(self, *arguments: str, base: str = "image-1", formats: str = "qcow2", **variables: str) -> Ended:
+        running = self.start(*arguments, base=base, formats=formats, **variables)
+        return running.wait()
+
+    def command(self, *arguments: str, base: str = "image-1", formats: str = "qcow2") -> list[str]:
+        return [*COMMAND, "-t", formats, "-o", str(self.images / base), *arguments]
+
+    def start(self, *arguments: str, base: str = "image-1", formats: str = "qcow2", **variables: str) -> "Running":
+        command = [*self.command(*arguments, base=base, formats=formats), "tiny-root"]
+        environment = {**os.environ, **self.variables, **variables}
+        log = self.folder / f"{base}.log"
+        with log.open("w") as stream:
+            process = subprocess.Popen(
+                command, env=environment, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        return Running(process, log, self)
+
+    def uploadable(self, base: str = "image-1") -> list[str]:
+        """Return what Nodepool takes for images of a build: its ``DibImageFile.from_image_id``."""
+        return sorted(path.name for path in self.images.iterdir() if path.is_file() and path.stem == base)
+
+    def leftovers(self) -> list[str]:
+        """Return what a build must never leave: mounts, loop devices, temporary files, processes, hidden folders."""
+        found = [f"loop {loop.device}" for loop in attached_loops(self.folder)]
+        found += [f"mount {point}" for point in mount_points() if Path(point).is_relative_to(self.folder)]
+        found += [f"file {path.name}" for path in (*self.tmp.iterdir(), *self.images.glob(".*"))]
+        return found + [f"process {pid} {name}" for pid, name in using(self.folder)]
+
+
+def using(folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield (pid, command line) of processes that name ``folder``, run in it or have a file of it open for writing."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            places = [str((entry / "root").readlink()), str((entry / "cwd").readlink())]
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        inside = any(place.startswith(str(folder)) for place in places)
+        if inside or str(folder) in line or f"TMPDIR={folder}".encode() in environment:
+            yield int(entry.name), line
+
+
+@dataclass
+class Running:
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    gate: GateRunner
+
+    def reaches(self, text: str) -> None:
+        """Wait until the log has ``text``."""
+        wait_for(lambda: text in self.log.read_text(errors="replace") or self.process.poll() is not None)
+        assert text in self.log.read_text(errors="replace"), self.log.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> Ended:
+        try:
+            status = self.process.wait(TIMEOUT)
+        finally:
+            if self.process.poll() is None:
+                self.process.terminate()
+        return Ended(status, self.log.read_text(errors="replace"))
+
+
+def wait_for(condition: Callable[[], object], timeout: float = TIMEOUT) -> bool:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

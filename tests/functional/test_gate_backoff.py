@@ -1,0 +1,62 @@
+"""Nodepool starts a failed build anew every ten seconds; the gate does not build again what cannot pass."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.functional.gate import Ended, GateRunner
+from tests.functional.tiny import POLICY
+
+BUILT = "Building elements"
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> GateRunner:
+    return GateRunner(tmp_path)
+
+
+def command(gate: GateRunner, *arguments: str) -> str:
+    line = [sys.executable, "-m", "airgap_image_factory", "gate", *arguments]
+    return subprocess.check_output(line, text=True, env={**os.environ, **gate.variables})
+
+
+def test_a_failure_is_remembered_until_it_is_cleared_or_an_input_changes(gate: GateRunner) -> None:
+    number = 0
+
+    def build() -> Ended:
+        """Build as Nodepool does: every build has another number."""
+        nonlocal number
+        number += 1
+        name = f"image-{number}"
+        variables = {"DIB_IMAGE_NAME": "image", "DIB_IMAGE_FILENAME": f"{name}.qcow2"}
+        return gate(base=name, TINY_ROOT_FILE="/etc/forbidden", **variables)
+
+    first = build()
+    assert (first.status, BUILT in first.log) == (1, True)
+
+    again = build()
+    assert (again.status, BUILT in again.log) == (1, False)
+    assert "the root: failed: /etc/forbidden" in again.last
+    assert str(gate.images / "image-1.d") in again.log
+    assert "airgap-image-factory gate clear image" in again.log
+    assert [path.name for path in gate.images.iterdir()] == ["image-1.d"]
+
+    status = command(gate, "status")
+    assert "image" in status
+    assert "the root: failed: /etc/forbidden" in status
+    assert "image" in command(gate, "clear", "image")
+    cleared = build()
+    assert BUILT in cleared.log
+    # The reports of the first failure are gone: the last ones are kept, or they would pile up.
+    assert [path.name for path in gate.images.iterdir()] == ["image-3.d"]
+
+    assert BUILT not in build().log
+    gate.policy(POLICY.replace("/etc/forbidden", "/etc/something-else"))
+    mended = build()
+    assert mended.status == 0, mended.log
+    assert gate.uploadable("image-5") == ["image-5.qcow2"]
+    assert sorted(path.name for path in gate.images.iterdir()) == ["image-5.d", "image-5.qcow2"]
+    assert "no image" in command(gate, "status")
