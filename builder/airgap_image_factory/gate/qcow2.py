@@ -80,7 +80,7 @@ def _packed(
     source: int, size: int, zstd: bool, stop: Callable[[], None], progress: Callable[[float], None]
 ) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield (index, content, packed content) of every cluster that is not all zeroes, in order."""
-    workers = os.cpu_count() or 1
+    workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
         # A compressor is for one thread at a time.
         packers = deque(zstd_packer() if zstd else zlib_packer() for _ in range(workers))
