@@ -19,7 +19,6 @@ from filelock import FileLock
 
 # The second and third are what Nodepool 11.0 imports and does not ask for: pkg_resources, and cachetools.
 REQUIREMENTS = ["nodepool==11.*", "setuptools<81", "cachetools"]
-LOOP = 10.0  # seconds from one look of the builder at its images to the next; nodepool.builder's build_interval
 STOP_TIMEOUT = 60.0
 
 
@@ -149,6 +148,13 @@ class Builder:
             if found == sorted(wanted):
                 return
             assert time.monotonic() < deadline, found
+            time.sleep(2)
+
+    def wait_for_state(self, image: str, state: str, *, timeout: float) -> None:
+        """Wait until a build of ``image`` is in this state. Nodepool forgets failed ones once a minute."""
+        deadline = time.monotonic() + timeout
+        while (image, state) not in {(row["Image"], row["State"]) for row in self.list_images()}:
+            assert time.monotonic() < deadline, self.list_images()
             time.sleep(2)
 
     def wait_for_build_log(self, identity: str, text: str, *, timeout: float) -> None:

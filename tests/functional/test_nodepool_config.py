@@ -26,6 +26,13 @@ TAKE_SUDO_AWAY = (
     "SystemCallLog",
 )  # fmt: skip
 
+# systemd.exec(5): what these settings make read-only.
+READ_ONLY = {
+    ("ProtectSystem", "full"): ("/usr", "/boot", "/etc"),
+    ("ProtectHome", "read-only"): ("/home", "/root"),
+    ("ProtectControlGroups", "yes"): ("/sys/fs/cgroup",),
+}
+
 # Load both files as the builder does, and print what each image would be built with.
 LOAD = """
 import json, sys
@@ -127,7 +134,7 @@ def unit_settings() -> list[tuple[str, str]]:
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     text = (SHIPPED / "nodepool-builder.service").read_text()
-    programs = set(re.findall(r"^ExecStart(?:Pre)?=\+?(\S+)", text, re.M))
+    programs = set(re.findall(r"^ExecStart(?:Pre)?=[-+]*(\S+)", text, re.M))
     assert len(programs) == 2
     for program in programs:
         there = tmp_path / program.lstrip("/")
@@ -136,7 +143,7 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
         there.chmod(0o755)
         text = text.replace(program, str(there))
     unit = tmp_path / "nodepool-builder.service"
-    for content, good in ((text, True), (text.replace("ProtectHome=yes", "ProtectHome=maybe"), False)):
+    for content, good in ((text, True), (text.replace("ProtectHome=read-only", "ProtectHome=maybe"), False)):
         unit.write_text(content)
         done = subprocess.run(["systemd-analyze", "verify", str(unit)], check=False, capture_output=True, text=True)
         said = [line for line in done.stderr.splitlines() if unit.name in line]
@@ -157,8 +164,9 @@ def test_systemd_gives_the_gate_time_to_clean_up() -> None:
 
 
 def sandbox(capabilities: set[str], command: list[str]) -> list[str]:
-    """Return ``command`` as root's part of the unit runs it: ProtectSystem=full, and no more than ``capabilities``."""
-    read_only = "for place in /usr /boot /etc; do mount --bind $place $place; mount -o remount,bind,ro $place; done"
+    """Return ``command`` as root's part of the unit runs it: all of READ_ONLY, and no more than ``capabilities``."""
+    places = " ".join(place for places in READ_ONLY.values() for place in places)
+    read_only = f"for place in {places}; do mount --bind $place $place; mount -o remount,bind,ro $place; done"
     bounding = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in sorted(capabilities))])
     script = f'set -e; {read_only}; exec setpriv --bounding-set="$0" -- "$@"'
     return ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, bounding, *command]
@@ -167,7 +175,7 @@ def sandbox(capabilities: set[str], command: list[str]) -> list[str]:
 @pytest.mark.parametrize("without", ["", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"])
 def test_the_units_hardening_leaves_the_build_what_it_needs(tmp_path: Path, without: str) -> None:
     granted = {name for key, value in unit_settings() if key == "CapabilityBoundingSet" for name in value.split()}
-    assert ("ProtectSystem", "full") in unit_settings()
+    assert set(READ_ONLY) <= set(unit_settings())
     assert "CAP_SYS_MODULE" not in granted
     gate = str(Path(sys.executable).with_name("disk-image-create-validated"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"

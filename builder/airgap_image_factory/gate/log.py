@@ -24,8 +24,8 @@ _STAMP: Final = re.compile(r"^\d{4}-\d\d-\d\d \S+ \| ")
 _TRACE: Final = re.compile(r"^\++ ")
 _CLEANUP: Final = re.compile(r"^(Unmount |INFO |\*\*\* |State already cleaned)|dib-run-parts|^$")
 _FULL: Final = re.compile(r"No space left on device|Disk quota exceeded", re.IGNORECASE)
-_KILLED: Final = re.compile(r"\bKilled\b|Cannot allocate memory|Out of memory|exit status 137\b")
-_ERROR: Final = re.compile(r"^(ERROR|E|error|fatal|mkfs\S*|dpkg|\S+: line \d+)\b")
+_KILLED: Final = re.compile(r"(^|: +\d+ )Killed\b|Cannot allocate memory|Out of memory")
+_ERROR: Final = re.compile(r"^(ERROR|E|error|fatal): ")
 
 
 class BuildLog:
@@ -74,7 +74,7 @@ class BuildLog:
                 return f"{words}: {found}"
         if status in (137, -9):
             return "a process was killed (SIGKILL), out of memory perhaps"
-        for line in (*self._errors, *reversed(self._lines)):
+        for line in (*reversed(self._errors), *reversed(self._lines)):
             if not _CLEANUP.search(line):
                 return line
         return f"disk-image-create ended with status {status}"

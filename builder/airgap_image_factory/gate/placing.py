@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from airgap_image_factory.gate.workspace import CHECKSUMS, move_old_aside, put_in_place
+from airgap_image_factory.gate.workspace import CHECKSUMS, move_old_aside, put_in_place, remove
 
 REJECTED: Final = "rejected"
 """The folder in that of the reports for images that did not pass: Nodepool does not look into folders."""
@@ -16,6 +16,7 @@ def publish(made: Path, base: Path, images: Sequence[Path], environment: Mapping
     """Give the ``images``, and before them whatever else is in ``made``, their names beside ``base``; return them.
 
     An image that is there already is renamed as diskimage-builder does it, unless OVERWRITE_OLD_IMAGE says otherwise.
+    If one image cannot get its name, none of them has it.
     """
     beside = base.parent
     own = {Path(f"{path}{suffix}") for path in images for suffix in ("", *CHECKSUMS)}
@@ -23,12 +24,17 @@ def publish(made: Path, base: Path, images: Sequence[Path], environment: Mapping
         if path not in own:
             merge(path, beside / path.name)
     finals: list[Path] = []
-    for image in images:
-        final = beside / image.name
-        if environment.get("OVERWRITE_OLD_IMAGE", "0") in ("", "0"):
-            move_old_aside(final, datetime.now().astimezone())
-        put_in_place(image, final)
-        finals.append(final)
+    try:
+        for image in images:
+            final = beside / image.name
+            if environment.get("OVERWRITE_OLD_IMAGE", "0") in ("", "0"):
+                move_old_aside(final, datetime.now().astimezone())
+            finals.append(final)
+            put_in_place(image, final)
+    except BaseException:
+        for final in finals:
+            remove(final)
+        raise
     return finals
 
 
@@ -41,7 +47,9 @@ def put_aside(images: Sequence[Path], reports: Path, *, keep: bool) -> list[Path
             image.unlink(missing_ok=True)
         elif image.exists():
             aside.mkdir(parents=True, exist_ok=True)
-            put_in_place(image, aside / image.name)
+            for suffix in ("", *CHECKSUMS):
+                if (file := Path(f"{image}{suffix}")).exists():
+                    shutil.move(file, aside / file.name)  # the reports may lie on another file system
             kept.append(aside / image.name)
     return kept
 
@@ -55,4 +63,5 @@ def merge(source: Path, target: Path) -> None:
     else:
         if target.is_dir():
             shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(source, target)

@@ -11,7 +11,7 @@ from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
 from airgap_image_factory.gate.build import RootVerdict, build, outer_elements_path
 from airgap_image_factory.gate.checksums import ALGORITHMS, digests, write_checksums
 from airgap_image_factory.gate.convert import Output, check_outputs, convert
-from airgap_image_factory.gate.front import Ledger
+from airgap_image_factory.gate.front import Ledger, hold_out
 from airgap_image_factory.gate.inputs import digest_of_inputs
 from airgap_image_factory.gate.log import NAME, BuildLog
 from airgap_image_factory.gate.options import Invocation
@@ -75,30 +75,31 @@ def run_gate(invocation: Invocation, environment: Mapping[str, str], log: BuildL
 
 
 def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> Outcome:
-    invocation, log = gate.invocation, gate.log
-    base = invocation.base
+    base = gate.invocation.base
     base.parent.mkdir(parents=True, exist_ok=True)
-    with workspace(base.parent) as work, scratch(temporary_folder(gate.environment), gate.ledger) as temporary:
+    with workspace(base.parent) as work:
         gate.ledger.enter(work)
         reports, made = work / ".reports", work / ".made"
         reports.mkdir()
         made.mkdir()
-        root = build(
-            invocation,
-            gate.settings,
-            gate.environment,
-            scratch=temporary,
-            base=made / base.name,
-            reports=reports,
-            log=log,
-        )
+        with scratch(temporary_folder(gate.environment), gate.ledger) as temporary:
+            root = build(
+                gate.invocation,
+                gate.settings,
+                gate.environment,
+                scratch=temporary,
+                base=made / base.name,
+                reports=reports,
+                log=gate.log,
+            )
         images, verdicts = _finish(gate, work, made, reports, root)
         merge(reports, gate.reports)
         memory.clean(before, gate.reports)
         bad = [verdict for verdict in verdicts if verdict.status]
         if not bad:
-            finals = publish(made, base, images, gate.environment)
             memory.forget(gate.image)
+            hold_out()
+            finals = publish(made, base, images, gate.environment)
             return Outcome(0, _good_line(gate, finals))
         kept = put_aside(images, gate.reports, keep=gate.settings.keep_rejected)
         reason = "; ".join(verdict.line for verdict in bad)
