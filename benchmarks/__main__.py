@@ -17,7 +17,7 @@ from benchmarks.setup import Setup
 
 from diskimage_validator.engines import kvm
 
-SUITE = ("direct", "memory", "fleet", "trivy", "size", "guestfs", "boot", "testinfra")
+SUITE = ("direct", "memory", "fleet", "trivy", "size", "convert", "guestfs", "boot", "testinfra", "gate")
 """In the order in which they run: what takes long is last."""
 MIN_ROUNDS = 5
 
@@ -31,6 +31,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=MIN_ROUNDS, help=f"default: {MIN_ROUNDS}")
     parser.add_argument("--node", default="", metavar="ssh://USER@HOST", help="a running node, for testinfra")
+    parser.add_argument("--ssh-config", default="", metavar="FILE", help="how to log in to the node: ssh_config(5)")
     parser.add_argument("--tcg", action="store_true", help="no KVM, also where it seems to be there")
     parser.add_argument("--output", type=Path, default=Path("benchmarks.d"), help="folder; default: benchmarks.d")
     options = parser.parse_args()
@@ -45,7 +46,7 @@ def main() -> None:
     tcg = options.tcg or kvm.remembered() is not None or not os.access("/dev/kvm", os.R_OK | os.W_OK)
     found: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir="/var/tmp") as scratch:
-        setup = Setup(image.resolve(), options.rounds, Path(scratch), options.node, tcg)
+        setup = Setup(image.resolve(), options.rounds, Path(scratch), options.node, options.ssh_config, tcg)
         for name in options.names or SUITE:
             run: Callable[[Setup], list[Comparison]] = import_module(f"benchmarks.suite.{name}").run
             found += run(setup)

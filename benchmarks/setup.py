@@ -20,14 +20,16 @@ VERDICTS = (0, 1)
 class Setup:
     """One run: a qcow2 ``image``, how often each command runs, and a ``scratch`` folder that goes away.
 
-    ``node`` is an ssh:// target, or empty. ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines
-    find out for themselves that a /dev/kvm is unusable.
+    ``node`` is an ssh:// target, or empty; ``ssh_config`` the file that says how to log in, if that is not the user's.
+    ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines find out for themselves that a /dev/kvm is
+    unusable.
     """
 
     image: Path
     rounds: int
     scratch: Path
     node: str = ""
+    ssh_config: str = ""
     tcg: bool = False
 
     @property

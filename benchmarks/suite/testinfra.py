@@ -1,4 +1,4 @@
-"""The ssh engine against testinfra, on one running node (``--node ssh://USER@HOST``).
+"""The ssh engine against testinfra, on one running node (``--node ssh://USER@HOST``, ``--ssh-config FILE``).
 
 testinfra asks a few of the questions that the policy asks: packages, services, a file. What it needs for each is a
 command on the node.
@@ -36,7 +36,8 @@ def run(setup: Setup) -> list[Comparison]:
     questions = setup.scratch / "test_node.py"
     questions.write_text(QUESTIONS)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hosts={setup.node}"]
-    peer = Case("testinfra, nine questions", [*command, str(questions)], good=(0, 1), missing=missing)
-    ours = setup.ours("ssh", setup.node)
+    config = ("--ssh-config", setup.ssh_config) if setup.ssh_config else ()
+    peer = Case("testinfra, nine questions", [*command, *config, str(questions)], good=(0, 1), missing=missing)
+    ours = setup.ours("ssh", setup.node, options=config)
     cases = [Case(ours.name, ours.command, good=ours.good, missing="" if setup.node else missing), peer]
     return [Comparison("testinfra", "ssh engine, full policy, against testinfra", measure(cases, setup.rounds, say))]

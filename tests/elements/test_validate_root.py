@@ -117,6 +117,7 @@ class TestVerdict:
         assert "PASSED" in run.output
         report = report_of(root)
         assert (report["engine"], report["policy"]["name"]) == ("directory", "test")
+        assert report["target"]["name"] == "root of fake"
         assert (root.base / "image/node.d/root-junit.xml").read_text().startswith("<?xml")
         assert failures(root) == []
 

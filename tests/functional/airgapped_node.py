@@ -43,7 +43,7 @@ def work(machine: Machine) -> None:
 def main() -> None:
     """Boot, work, power off."""
     image, key, folder = (Path(argument) for argument in sys.argv[1:])
-    with boot(image, folder, user="zuul", key=key, network="restrict=off") as machine:
+    with boot(image, folder, user="zuul", key=key, closed=False) as machine:
         work(machine)
 
 

@@ -165,6 +165,23 @@ def node_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> Buil
 
 
 @pytest.fixture(scope="session")
+def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
+    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI needs this host's own CAs."""
+    options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
+    for path in host_authorities():
+        options += ["--ca", str(path)]
+    return build_image(
+        image_folder,
+        "trixie",
+        authority,
+        mirror,
+        *options,
+        DIB_CONTAINER_ENGINE="docker",
+        DIB_ZUUL_NODE_INIT="glean",
+    )
+
+
+@pytest.fixture(scope="session")
 def gated_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
     """Build the umbrella image as Nodepool does, through the gate: ``gated.qcow2``, ``gated.raw``, ``gated.log``."""
     return build_gated(image_folder, "gated", authority, mirror)

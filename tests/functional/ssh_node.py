@@ -29,6 +29,7 @@ PARTS = (
     "etc/security",
     "usr/lib/ssl",
 )
+BEFORE_1970 = -86400
 LINKS = ("bin", "sbin", "lib", "lib64")
 FILES = ("usr/lib/os-release", "etc/debian_version", "etc/ld.so.cache", "etc/nsswitch.conf", "etc/login.defs")
 MOUNT = """\
@@ -139,3 +140,5 @@ def _make_oddities(folder: Path) -> None:
     (folder / "closed/file").write_text("for root")
     (folder / "old").write_text("x")
     os.utime(folder / "old", ns=(10**9, 1_500_000_000))
+    (folder / "before 1970").write_text("x")
+    os.utime(folder / "before 1970", (0, BEFORE_1970))

@@ -1,24 +1,29 @@
 """The image boots, from MBR and from GPT, and becomes a node that Zuul can use: address, name, keys, sudo, tools."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import paramiko
 import pytest
 
 from diskimage_validator import open_target
-from tests.elements.pki import Issued
-from tests.functional.conftest import BuiltImage, build_image, host_authorities
-from tests.functional.machine import Machine, boot, config_drive
-from tests.functional.tls_mirror import TlsMirror
+from diskimage_validator.engines.boot.config_drive import HOSTNAME, make_config_drive
+from diskimage_validator.engines.boot.credentials import make_key
+from diskimage_validator.engines.boot.engine import BootEngine
+from diskimage_validator.engines.boot.options import GIB
+from diskimage_validator.facts.login import read_login
+from diskimage_validator.image_file import examine
+from diskimage_validator.login import Login
+from tests.functional.conftest import BuiltImage
+from tests.functional.image_copies import make_copy, make_systemd_older
+from tests.functional.machine import Machine, boot
 
 USER = "zuul"
+KINDS = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa", "ecdsa-sha2-nistp256": "ecdsa"}
 
 
 @dataclass(frozen=True)
 class Instance:
-    """What OpenStack would say of a new server: its config drive, and the key that its owner logs in with."""
+    """A config drive, as OpenStack gives a new server, and the key that its owner logs in with."""
 
     drive: Path
     key: Path
@@ -26,39 +31,8 @@ class Instance:
 
 @pytest.fixture
 def instance(tmp_path: Path) -> Instance:
-    key = paramiko.ECDSAKey.generate(bits=256)
-    path = tmp_path / "instance-key"
-    key.write_private_key_file(str(path))
-    metadata = {
-        "uuid": "3c2b6a40-1f7c-4e0e-9c53-0d1f6f5f0001",
-        "hostname": "node-7.cloud.internal",
-        "name": "node-7",
-        "public_keys": {"owner": f"{key.get_name()} {key.get_base64()} owner"},
-    }
-    # One NIC, by DHCP, as Nova describes it.
-    network = {
-        "links": [{"id": "tap0", "type": "phy", "ethernet_mac_address": "52:54:00:12:34:56", "mtu": 1450}],
-        "networks": [{"id": "network0", "type": "ipv4_dhcp", "link": "tap0", "network_id": "n0"}],
-        "services": [],
-    }
-    return Instance(config_drive(tmp_path, json.dumps(metadata), json.dumps(network)), path)
-
-
-@pytest.fixture(scope="session")
-def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
-    """Build the other choices: trixie, GPT, docker, glean, for Kolla. PyPI needs this host's own CAs."""
-    options = ["--release", "trixie", "--partition-table", "gpt", "--element", "kolla-builder"]
-    for path in host_authorities():
-        options += ["--ca", str(path)]
-    return build_image(
-        image_folder,
-        "trixie",
-        authority,
-        mirror,
-        *options,
-        DIB_CONTAINER_ENGINE="docker",
-        DIB_ZUUL_NODE_INIT="glean",
-    )
+    made = make_key(tmp_path)
+    return Instance(make_config_drive(tmp_path, made.public), made.private)
 
 
 def assert_is_a_node(machine: Machine, image: BuiltImage) -> None:
@@ -67,8 +41,8 @@ def assert_is_a_node(machine: Machine, image: BuiltImage) -> None:
     assert machine.run("sudo -n id -un") == "root"
     assert machine.run("ip -4 -o addr show scope global | grep -v docker0 | wc -l") == "1"
     assert machine.run("systemctl --failed --no-legend --plain") == ""
-    key = machine.run(f"cat /etc/ssh/ssh_host_{_kind(machine.host_key)}_key.pub").split()[1]
-    assert key == machine.host_key.get_base64()
+    kind, _, key = machine.host_key.partition(" ")
+    assert machine.run(f"cat /etc/ssh/ssh_host_{KINDS[kind]}_key.pub").split()[1] == key
     for tool in (
         "skopeo --version",
         "sudo buildah --version",
@@ -86,10 +60,6 @@ def assert_is_a_node(machine: Machine, image: BuiltImage) -> None:
         assert not [name for name in engine.listdir("/etc/ssh") if name.startswith("ssh_host_")]
 
 
-def _kind(key: paramiko.PKey) -> str:
-    return {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(key.get_name(), "ecdsa")
-
-
 def test_mbr_boots_and_takes_its_address_from_plain_dhcp(node_image: BuiltImage, tmp_path: Path) -> None:
     with boot(node_image.path, tmp_path, user=USER, key=node_image.key) as machine:
         print(f"login after {machine.boot_seconds:.0f} s")  # noqa: T201 - a figure for the log
@@ -98,16 +68,21 @@ def test_mbr_boots_and_takes_its_address_from_plain_dhcp(node_image: BuiltImage,
         assert "dos" in machine.run("sudo blkid -o value -s PTTYPE /dev/vda")
 
 
-def test_mbr_takes_name_and_keys_from_a_config_drive(
-    node_image: BuiltImage, instance: Instance, tmp_path: Path
-) -> None:
-    with boot(node_image.path, tmp_path, user=USER, key=instance.key, drive=instance.drive) as machine:
-        assert machine.run("hostname") == "node-7"
-        assert_is_a_node(machine, node_image)
+def test_mbr_takes_name_and_keys_from_a_config_drive(node_image: BuiltImage, tmp_path: Path) -> None:
+    """As the boot engine has it: a systemd that reads no credentials leaves the key to cloud-init."""
+    copy = make_copy(node_image.path, tmp_path / "older.raw", make_systemd_older)
+    with open_target(str(copy), image_format="raw") as at_rest:
+        login = read_login(at_rest)
+    assert login == Login(USER, "config-drive")
+    with BootEngine(examine(copy, image_format="raw"), login) as node:
+        assert any("log-in as zuul (config-drive)" in note and note.endswith(", running") for note in node.notes)
+        assert node.run(["hostname"], timeout=60).stdout.strip() == HOSTNAME.split(".")[0]
+        assert node.run(["id", "-un"], timeout=60, as_root=True).stdout == "root\n"
+    copy.unlink()
 
 
 def test_gpt_boots_takes_its_address_from_plain_dhcp_and_grows(gpt_image: BuiltImage, tmp_path: Path) -> None:
-    with boot(gpt_image.path, tmp_path, user=USER, key=gpt_image.key, size="80G") as machine:
+    with boot(gpt_image.path, tmp_path, user=USER, key=gpt_image.key, size=80 * GIB) as machine:
         print(f"login after {machine.boot_seconds:.0f} s")  # noqa: T201 - a figure for the log
         assert_is_a_node(machine, gpt_image)
         assert machine.run("sudo docker info --format '{{.ServerVersion}}'")
@@ -118,5 +93,5 @@ def test_gpt_boots_takes_its_address_from_plain_dhcp_and_grows(gpt_image: BuiltI
 
 def test_gpt_takes_name_and_keys_from_a_config_drive(gpt_image: BuiltImage, instance: Instance, tmp_path: Path) -> None:
     with boot(gpt_image.path, tmp_path, user=USER, key=instance.key, drive=instance.drive) as machine:
-        assert machine.run("hostname").split(".")[0] == "node-7"
+        assert machine.run("hostname").split(".")[0] == HOSTNAME.split(".")[0]
         assert_is_a_node(machine, gpt_image)

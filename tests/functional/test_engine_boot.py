@@ -96,7 +96,7 @@ def test_the_node_builds_for_the_registry_pushes_and_finds_what_it_pushed(booted
 
 def test_how_it_booted_is_noted(booted: Booted) -> None:
     (note,) = [note for note in booted.report["notes"] if note.startswith("booted under")]
-    assert "log-in as zuul after" in note
+    assert "BIOS, log-in as zuul (credential) after" in note
     assert note.endswith(", running")
     print(note)  # noqa: T201 - figures for the log
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from diskimage_validator.engines.directory import DirectoryEngine
-from diskimage_validator.engines.ssh.engine import SshEngine
+from diskimage_validator.engines.ssh.engine import UNTOLD, SshEngine
 from diskimage_validator.errors import EngineError, EntryNotFoundError, PermissionDeniedError
 from diskimage_validator.facts import FACTS, dump
 from diskimage_validator.model import Report, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.runner import inspect, validate
-from tests.functional.ssh_node import Node, run_node
+from tests.functional.ssh_node import BEFORE_1970, Node, run_node
 from tests.support.sshd import SFTP_SERVER, Server, serve
 
 AT_REST = [name for name in FACTS if not name.startswith("live_") and name != "registry_proof"]
@@ -107,6 +107,26 @@ def test_files_are_read_one_by_one_where_there_is_no_shell(node: Node, tmp_path:
         assert [path for path, _ in engine.walk("/etc/apt")] == sorted_walk(Path("/etc/apt"))
         with pytest.raises(PermissionDeniedError):
             engine.run(["true"], timeout=5)
+
+
+def test_a_time_before_1970_is_told_by_the_node_or_said_to_be_uncertain(
+    node: Node, engine: SshEngine, tmp_path: Path
+) -> None:
+    entry = engine.lstat("/srv/before 1970")
+    assert entry is not None
+    assert entry.mtime == BEFORE_1970
+    old = tmp_path / "old"
+    old.write_text("x")
+    os.utime(old, (0, BEFORE_1970))
+    only_sftp = "ForceCommand internal-sftp\nSubsystem sftp internal-sftp"
+    with serve(tmp_path / "sshd", settings=only_sftp) as server:
+        with SshEngine(server.destination, server.options()) as one_by_one:
+            assert "old" in one_by_one.listdir(str(tmp_path))
+            assert UNTOLD in one_by_one.notes
+        with SshEngine(server.destination, server.options()) as one_by_one:
+            assert one_by_one.lstat(str(old)) is not None
+            assert one_by_one.lstat(str(tmp_path)) is not None
+            assert one_by_one.notes.count(UNTOLD) == 1
 
 
 def sorted_walk(folder: Path) -> list[str]:

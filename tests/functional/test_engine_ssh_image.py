@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from diskimage_validator.engines.boot.options import GIB
 from diskimage_validator.facts import dump
 from diskimage_validator.runner import inspect
 from tests.functional.conftest import BuiltImage
@@ -46,7 +47,7 @@ class Judged:
 @pytest.fixture(scope="module")
 def judged(node_image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
     folder = tmp_path_factory.mktemp("live")
-    with boot(node_image.path, folder, user="zuul", key=node_image.key, size="80G") as machine:
+    with boot(node_image.path, folder, user="zuul", key=node_image.key, size=80 * GIB) as machine:
         machine.run("systemctl is-system-running --wait || true", timeout=300)
         status, stderr = call(machine, node_image, folder)
         facts = json.loads((folder / "facts.json").read_text())
@@ -56,8 +57,7 @@ def judged(node_image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> 
 def call(machine: Machine, image: BuiltImage, folder: Path) -> tuple[int, str]:
     """Validate and inspect the node as a user does; return status and errors of the former."""
     (folder / "policy.yaml").write_text(POLICY)
-    pin = f"{machine.host_key.get_name()} {machine.host_key.get_base64()}"
-    options = ["--ssh-key", str(image.key), "--host-key", pin, "--ssh-config", "none"]
+    options = ["--ssh-key", str(image.key), "--host-key", machine.host_key, "--ssh-config", "none"]
     options += ["--ssh-timeout", "120", "--quiet"]
     program = [sys.executable, "-m", "diskimage_validator"]
     target = f"ssh://zuul@127.0.0.1:{machine.port}"

@@ -92,7 +92,17 @@ def test_a_disk_that_fails_is_moved_aside_or_removed(gate: GateRunner, rejected:
 def test_formats_that_the_validator_does_not_read_are_compared_with_the_raw_disk(gate: GateRunner) -> None:
     """Also options that nobody uses, an abbreviated one, a cleared environment, and an image that was there before."""
     (gate.images / "image-1.vmdk").write_text("the old one")
-    options = ("-c", "-n", "-u", "--image-size=0.3", "--root-label", "tiny", "--mkfs-o=-m 0", "--install-type", "package")
+    options = (
+        "-c",
+        "-n",
+        "-u",
+        "--image-size=0.3",
+        "--root-label",
+        "tiny",
+        "--mkfs-o=-m 0",
+        "--install-type",
+        "package",
+    )
     done = gate(*options, formats="vmdk,tgz")
     assert done.status == 0, done.log
     assert gate.uploadable() == ["image-1.tgz", "image-1.vmdk"]

@@ -1,10 +1,15 @@
 """Whatever ends disk-image-create-validated on its way, nothing of it is left, and the last line says what it was."""
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -59,10 +64,14 @@ def test_the_working_process_is_killed_as_by_the_kernel(sleeping: Running) -> No
     assert_nothing_is_left(sleeping.gate)
 
 
-def test_what_even_the_last_process_could_not_clean_up_is_cleaned_up_by_the_next_build(sleeping: Running) -> None:
-    """All processes at once, as when a container or a unit is killed."""
+@pytest.mark.parametrize("which", ["all processes", "all but the hook"])
+def test_what_nobody_was_left_to_clean_up_is_cleaned_up_by_the_next_build(sleeping: Running, which: str) -> None:
+    """All at once, as when a container or a unit is killed."""
     gate = sleeping.gate
-    for pid in (*descendants(sleeping.process.pid), sleeping.process.pid):
+    spared = hooks() if which == "all but the hook" else []
+    for pid in (sleeping.process.pid, *descendants(sleeping.process.pid)):
+        if pid in spared:
+            continue
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -87,6 +96,29 @@ def test_nobody_reads_the_log_any_more(gate: GateRunner) -> None:
     assert_nothing_is_left(gate)
 
 
+def test_nobody_reads_the_log_and_nobody_closes_it(gate: GateRunner) -> None:
+    """As nodepool-builder does after a timeout: it kills its child, and lets the pipe be full."""
+    environment = {**os.environ, **gate.variables}
+    command = [*gate.command("-x", "-x"), "tiny-root"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert wait_for(lambda: unread(process.stdout) >= 60_000)
+        process.kill()
+        process.wait()
+        assert_nothing_is_left(gate)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_in_the_middle_of_the_conversion(gate: GateRunner, number: signal.Signals) -> None:
+    running = gate.start("--checksum", formats="qcow2,raw,vmdk", TINY_ROOT_MIB="300", DIB_IMAGE_SIZE="0.6")
+    running.reaches("the root passed; converting")
+    assert wait_for(lambda: any("qemu-img convert" in found for found in gate.leftovers()))
+    running.send(number)
+    running.wait()
+    assert_nothing_is_left(gate)
+    assert "INTERRUPTED by SIGTERM" in running.log.read_text().splitlines()[-1]
+
+
 @pytest.fixture
 def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a file system of 100 MiB: the tiny disk of 61 MiB fits in, not more than once."""
@@ -109,6 +141,24 @@ def test_a_full_disk(gate: GateRunner, full_disk: Path, place: str) -> None:
     assert "full" in done.last or "room" in done.last or "No space left" in done.last, done.last
     assert gate.leftovers() == []
     assert list(full_disk.iterdir()) == []
+
+
+def unread(pipe: IO[bytes] | None) -> int:
+    """Return how many bytes wait in ``pipe``, ioctl_fionread."""
+    assert pipe is not None
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+def hooks() -> list[int]:
+    """Return the processes that run tiny-root's hook."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if b"finalise.d/50-tiny-root" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+    return found
 
 
 def direct_children(pid: int) -> list[int]:

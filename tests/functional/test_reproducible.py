@@ -22,6 +22,7 @@ from tests.elements.fakeroot import ELEMENTS
 from tests.elements.pki import Issued
 from tests.functional.conftest import BuiltImage, build_image
 from tests.functional.machine import boot
+from tests.functional.test_validate_root import assert_root_as_image
 from tests.functional.tls_mirror import TlsMirror
 from tests.support.snapshot_folder import snapshot_folder
 
@@ -45,7 +46,7 @@ def builds(
     git = ["git", "-C", str(ELEMENTS), "log", "-1", "--format=%ct"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     epoch = int(commit or "1700000000")
-    options = ["--element", "reproducible-image", "--element", "image-provenance"]
+    options = ["--element", "reproducible-image", "--element", "image-provenance", "--element", "validate-root"]
     public = image_folder / "reproducible.pub"
     made = []
     for number, place in enumerate(("reproducible-one", "other/reproducible-place")):
@@ -117,6 +118,11 @@ def test_the_image_boots_and_the_node_makes_what_must_differ(builds: Builds, tmp
         imports = machine.run("python3 -v -c 'import cloudinit.util, apt' 2>&1")
         assert "matches /usr/lib/python3/dist-packages/cloudinit/util.py" in imports
         assert "bytecode is stale" not in imports
+
+
+def test_the_root_had_the_verdict_of_the_image(builds: Builds) -> None:
+    assert_root_as_image(builds.one)
+    assert_root_as_image(builds.other)
 
 
 def test_provenance_is_in_the_image_and_beside_it_and_complete(builds: Builds, tmp_path: Path) -> None:

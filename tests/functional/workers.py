@@ -23,6 +23,7 @@ FIRST: Final = (
     "test_boot",
     "test_reproducible",
     "boot",
+    "test_engine_boot_uefi",
     "test_nodepool_node",
     "test_nodepool_gate",
     "test_engine_ssh_image",

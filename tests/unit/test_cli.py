@@ -124,6 +124,14 @@ def test_reports_go_to_files_and_the_first_one_to_stdout(
     assert "PASSED" in capsys.readouterr().out
 
 
+def test_a_target_may_be_called_otherwise(facts: str, policy: str, tmp_path: Path) -> None:
+    report, bom = tmp_path / "report.json", tmp_path / "bom.json"
+    arguments = ["validate", "--facts", facts, "--policy", policy, "--name", "root of node"]
+    assert run([*arguments, "--report", f"json={report}", "--report", f"cyclonedx={bom}"]) == 0
+    assert json.loads(report.read_text())["target"]["name"] == "root of node"
+    assert "root of node" in bom.read_text()
+
+
 def test_a_file_is_written_whole_with_the_usual_mode(facts: str, policy: str, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()

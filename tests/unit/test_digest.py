@@ -11,7 +11,7 @@ from diskimage_validator import digest
 from diskimage_validator.digest import Digest, begin, digest_of
 from diskimage_validator.errors import EngineError, TargetError
 from diskimage_validator.image_file import sha256_of
-from diskimage_validator.process import Background
+from diskimage_validator.process.beside import Background
 
 CONTENT = b"image " * 1_000_000
 

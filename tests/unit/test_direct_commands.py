@@ -19,7 +19,7 @@ def damaged(tree: dict[str, Entry], tmp_path: Path) -> str:
 def other(tree: dict[str, Entry], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a dict in libguestfs' place."""
     module = "diskimage_validator.engines.guestfs.GuestfsEngine"
-    monkeypatch.setattr(module, lambda image, progress: MemoryEngine(tree, disk=images.disk()))
+    monkeypatch.setattr(module, lambda image, **options: MemoryEngine(tree, disk=images.disk()))
 
 
 def test_what_is_sound_is_read(damaged: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

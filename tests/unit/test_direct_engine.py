@@ -236,7 +236,7 @@ def test_a_decline_that_a_fact_swallowed_is_not_forgotten(damaged: Path) -> None
 def other_engine(monkeypatch: pytest.MonkeyPatch, tree: dict[str, Entry]) -> None:
     """Have a dict in libguestfs' place, which takes ten seconds to start; the functional tests take the real one."""
     module = "diskimage_validator.engines.guestfs.GuestfsEngine"
-    monkeypatch.setattr(module, lambda image, progress: MemoryEngine(tree, disk=images.disk()))
+    monkeypatch.setattr(module, lambda image, **options: MemoryEngine(tree, disk=images.disk()))
 
 
 def test_another_engine_goes_on_from_the_beginning(

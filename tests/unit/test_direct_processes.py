@@ -15,7 +15,8 @@ from diskimage_validator import process
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import DeclinedError
 from diskimage_validator.image_file import examine
-from diskimage_validator.process import Limits, Service
+from diskimage_validator.process import Limits
+from diskimage_validator.process.beside import Service
 from tests.support import disks
 from tests.support.disks import MIB
 
@@ -196,7 +197,7 @@ def test_where_no_namespace_may_be_made_it_goes_on_and_says_so(
 
 
 def test_a_service_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("diskimage_validator.process.STOP_TIMEOUT", 0.2)
+    monkeypatch.setattr("diskimage_validator.process.ending.STOP_TIMEOUT", 0.2)
     service = Service(
         ["sh", "-c", "trap '' TERM; echo ready >&2; while :; do sleep 1; done"], limits=Limits(), offline=False
     )

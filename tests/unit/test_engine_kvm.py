@@ -18,7 +18,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def labels() -> list[str]:
-    return [label for _, _, label in appliance._attempts()[0]]
+    return [attempt.label for attempt in appliance._attempts()[0]]
 
 
 def test_a_kvm_that_did_not_work_is_left_out_until_it_is_forgotten(cache: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from diskimage_validator.facts.login import NoLoginError, read_login
@@ -79,23 +81,31 @@ def test_sshd_has_to_be_there_and_take_keys() -> None:
 
 
 @pytest.mark.parametrize("version", ["249.11-0ubuntu3", "1:249-1"])
-def test_an_older_systemd_needs_cloud_init(version: str) -> None:
+def test_an_older_systemd_leaves_it_to_cloud_init_or_to_the_overlay(version: str) -> None:
     tree = make(version)
-    with pytest.raises(NoLoginError, match="systemd 249 reads no credentials: 252 does"):
-        login(tree)
+    assert login(tree) == replace(login(make()), way="overlay")
     tree |= {"/usr/bin/cloud-init": b"", "/etc/cloud/cloud.cfg": CLOUD}
     assert login(tree) == Login("debian", "config-drive")
     assert login(tree, "debian").user == "debian"
-    with pytest.raises(NoLoginError, match="249"):
-        login(tree, "zuul")
+    assert login(tree, "zuul").way == "overlay"
+
+
+def test_who_may_not_log_in_does_not_by_the_overlay_either() -> None:
+    with pytest.raises(NoLoginError, match="zuul: DenyUsers zuul; root: PermitRootLogin no"):
+        login(make("249", sshd="DenyUsers zuul\nPermitRootLogin no\n"))
+
+
+def test_without_systemd_nobody_tells_when_the_boot_is_over() -> None:
+    tree = {**make(), images.STATUS: images.status(images.PACKAGES)}
+    with pytest.raises(NoLoginError, match="no systemd"):
+        login(tree)
 
 
 @pytest.mark.parametrize("name", ["de bian", "-oProxyCommand=x", "", 7, "a" * 40, "root\\n"])
 def test_a_default_user_with_an_odd_name_is_none(name: object) -> None:
     tree = make("249", sshd="")
     tree |= {"/usr/bin/cloud-init": b"", "/etc/cloud/cloud.cfg": CLOUD.replace("debian", f'"{name}"')}
-    with pytest.raises(NoLoginError, match="249"):
-        login(tree)
+    assert login(tree).way == "overlay"
 
 
 def test_an_epoch_is_no_version() -> None:

@@ -41,6 +41,16 @@ def test_order_and_errors(tmp_path: Path) -> None:
     assert any(step.startswith(f"{targets[0]}: reading") for step in said)
 
 
+def test_what_needs_no_appliance_may_be_among_what_shares_one(tmp_path: Path) -> None:
+    targets = [*roots(tmp_path, "debian", "fedora"), "/nonesuch.qcow2"]
+    policy = images.policy(os={"any": [{"id": "debian"}]}, certificates={"anchors": False})
+    first, second, third = validate_many(targets, policy, jobs=8, share_appliance=True)
+    assert isinstance(first, Report)
+    assert isinstance(second, Report)
+    assert [result.status for result in (first.results[0], second.results[0])] == ["pass", "fail"]
+    assert isinstance(third, UsageError)
+
+
 def children() -> set[int]:
     """Return the processes that this one has started and that are not over."""
     return {int(task) for path in Path("/proc/self/task").glob("*/children") for task in path.read_text().split()}
@@ -127,9 +137,11 @@ def test_the_command_writes_a_summary_and_reports_for_each(tmp_path: Path, capsy
     [
         (["--report", "json=all.json"], "write {name} in its name"),
         (["--format", "sarif"], "--format sarif is for one target"),
+        (["--name", "node"], "--name is for one target"),
         (["--report", "json=/nonesuch/{name}.json"], "cannot write /nonesuch/debian.json"),
         (["dir:/other/debian", "--report", "json={name}.json"], "and so would their reports"),
         (["--jobs", "0"], "0 is not in the range"),
+        (["--share-appliance", "--jobs", "2"], "with one appliance, images are read one by one"),
     ],
 )
 def test_what_makes_no_sense_for_several_is_refused(

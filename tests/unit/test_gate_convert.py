@@ -15,7 +15,7 @@ from airgap_image_factory.errors import BuildError
 from airgap_image_factory.gate.convert import Converted, Output, convert
 from airgap_image_factory.gate.workspace import PREFIX
 from diskimage_validator.errors import UsageError
-from diskimage_validator.process import run
+from diskimage_validator.process import LOCALE, run
 
 MEBIBYTE = 1024 * 1024
 SIZE = 24 * MEBIBYTE
@@ -197,6 +197,37 @@ def test_two_outputs_of_one_name(disk: Path, images: Path) -> None:
 def test_vhd_without_vhd_util(disk: Path, images: Path) -> None:
     with pytest.raises(BuildError, match="vhd-util is not installed"):
         make(disk, Output("vhd", images / "node.vhd"))
+
+
+VHD_UTIL = """#!/bin/sh
+# vhd-util convert -s FROM -t TO -i INPUT -o OUTPUT, of 0 raw, 1 fixed, 2 dynamic. Raw to fixed is done in place.
+set -e
+[ "$1" = convert ]
+case "$3-$5" in
+0-1)
+    [ "$7" = "$9" ]
+    qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on "$7" "$9.new"
+    mv "$9.new" "$9"
+    ;;
+1-2)
+    qemu-img convert -f vpc -O vpc -o force_size=on "$7" "$9"
+    touch "$7.bak"
+    ;;
+*) exit 1 ;;
+esac
+"""
+"""What the real program does, which no distribution has: it is a patched one from Xen."""
+
+
+def test_vhd_by_vhd_util(disk: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "bin" / "vhd-util"
+    program.parent.mkdir()
+    program.write_text(VHD_UTIL)
+    program.chmod(0o755)
+    monkeypatch.setitem(LOCALE, "PATH", f"{program.parent}:{LOCALE['PATH']}")
+    make(disk, Output("vhd", images / "node.vhd", "compat=0.10"), Output("qcow2", images / "node.qcow2", "compat=0.10"))
+    assert same(disk, images / "node.vhd", "vpc")
+    assert sorted(path.name for path in images.iterdir()) == ["node.qcow2", "node.vhd"]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 from diskimage_validator.engines.base import Partition
 from diskimage_validator.engines.guestfs_layout import parse_layout
+from diskimage_validator.engines.sharing import is_unmistakable
 from diskimage_validator.engines.volumes import Volume
 
 KEYS = ("kname", "type", "size", "pttype", "parttype", "partlabel", "partuuid", "fstype", "label", "uuid")
@@ -85,3 +86,9 @@ def test_a_file_system_on_the_whole_disk() -> None:
 )
 def test_what_is_not_simple_is_left_to_libguestfs(text: str) -> None:
     assert parse_layout(text, "/dev/sda") is None
+
+
+def test_what_has_no_name_but_its_device_may_be_beside_others() -> None:
+    assert is_unmistakable(parse_layout(said(GPT, FIRST, THIRD, SECOND), "/dev/sda"))
+    assert not is_unmistakable(parse_layout(said(GPT, changed(THIRD, fstype="btrfs")), "/dev/sda"))
+    assert not is_unmistakable(parse_layout(said(GPT, changed(THIRD, fstype="LVM2_member")), "/dev/sda"))

@@ -1,6 +1,8 @@
 """The factory.yaml: what it may say, and what is told of one that says something else."""
 
 import json
+import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from diskimage_validator.cli import run
 from diskimage_validator.endpoints import Address
 from diskimage_validator.errors import PolicyError, UsageError
+from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.document import load_factory, parse_factory
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.plan import plan_rows, planned
@@ -137,3 +140,19 @@ def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pyte
         "file_size": None,
         "virtual_size": None,
     }
+
+
+def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
+    """What ``init`` writes has examples in comments: without their signs, they are a factory as well."""
+    text = files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")
+    body = text[text.index("version: 1") :]
+    lines = [re.sub(r"^( *)# (?=[a-z_]+:|  |-)", r"\1", line) for line in body.splitlines()]
+    shown = "\n".join(line for line in lines if line != "waivers: []")
+    (tmp_path / "internal-ca.pem").write_bytes(pki.pem(CA))
+    (tmp_path / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
+    factory = parse_factory(shown, "factory.yaml", tmp_path)
+    assert {line for line, _, _ in plan_rows(factory)} == {check.line for check in READINESS_CHECKS.values()}
+    assert factory.rules.waivers
+    assert factory.rules.severity
+    assert factory.rules.storage
+    assert factory.rules.storage.auth == Secret("file", "/etc/factory/auth.json")

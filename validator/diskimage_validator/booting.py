@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
+from diskimage_validator.engines.boot.firmware import has_esp
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import BOOT, read_target
 from diskimage_validator.errors import DeclinedError, TargetError, UsageError
@@ -55,12 +56,12 @@ def inspect_booted(
     options = options or BootOptions()
     wanted = frozenset(FACTS if only is None else only)
 
-    def read(rest: Engine) -> tuple[Login, Facts]:
+    def read(rest: Engine) -> tuple[Login, bool, Facts]:
         if progress:
             progress("looking for somebody who can log in")
-        return _find_login(rest, options.user), look(rest, only=wanted & AT_REST)
+        return _find_login(rest, options.user), has_esp(rest.disk()), look(rest, only=wanted & AT_REST)
 
-    login, resting = read_target(target, read, image_format=image_format, progress=progress)
+    login, with_esp, resting = read_target(target, read, image_format=image_format, progress=progress)
     # The libraries of images and SSH take a third of a second to load, which no other target has to wait for.
     from diskimage_validator.engines.boot.engine import BootEngine
     from diskimage_validator.image_file import examine
@@ -68,7 +69,7 @@ def inspect_booted(
     image = examine(Path(target), image_format=image_format, progress=progress)
     if image.sha256 != resting.target.sha256:
         raise TargetError(f"{target}: the file changed while the image was examined")
-    with BootEngine(image, login, options, progress=progress) as node:
+    with BootEngine(image, login, options, has_esp=with_esp, progress=progress) as node:
         facts = look(node, only=wanted - AT_REST)
     known = {name: getattr(resting, name) for name in wanted & AT_REST}
     return replace(facts, notes=(*resting.notes, *node.notes), **known)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import TargetError
-from diskimage_validator.process import Background
+from diskimage_validator.process.beside import Background
 
 _PROGRAM: Final = "import hashlib, sys; print(hashlib.file_digest(sys.stdin.buffer.raw, 'sha256').hexdigest())"
 

@@ -14,8 +14,9 @@ from diskimage_validator.digest import digest_of
 from diskimage_validator.engines import kvm
 from diskimage_validator.engines.appliance import KVM, launch
 from diskimage_validator.engines.binding import load_guestfs
-from diskimage_validator.engines.boot import config_drive
+from diskimage_validator.engines.boot import config_drive, firmware
 from diskimage_validator.engines.boot.config_drive import find_maker
+from diskimage_validator.engines.boot.firmware import find_flash
 from diskimage_validator.engines.boot.qemu import REMEDY, find_machine, find_qemu
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import EngineError
@@ -54,7 +55,7 @@ def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = Non
         found.append(_launch(progress))
     programs = {"qemu-img": QEMU_UTILS, "prlimit": "util-linux", "setpriv": "util-linux"}
     boot = [_program("boot", name, package) for name, package in programs.items()]
-    return [*direct, *found, *boot, _machine(), _config_drive(), _kvm("boot")]
+    return [*direct, *found, *boot, _machine(), _config_drive(), _firmware(), _kvm("boot")]
 
 
 def _program(engine: str, name: str, package: str) -> Diagnosis:
@@ -105,6 +106,14 @@ def _config_drive() -> Diagnosis:
     if maker := find_maker():
         return Diagnosis("boot", "config drive", ok=True, message=f"made by {' '.join(maker)}")
     return Diagnosis("boot", "config drive", ok=False, message="no program makes one", remedy=config_drive.REMEDY)
+
+
+def _firmware() -> Diagnosis:
+    """UEFI is a must only for an image that a BIOS cannot start."""
+    if flash := find_flash():
+        return Diagnosis("boot", "UEFI", ok=True, message=str(flash.code))
+    message = "not there: images that only UEFI starts are declined"
+    return Diagnosis("boot", "UEFI", ok=True, message=message, remedy=f"for those: {firmware.REMEDY}")
 
 
 def _supermin() -> Diagnosis:

@@ -19,7 +19,7 @@ from diskimage_validator.errors import EngineError, ValidatorError
 from diskimage_validator.facts import Facts, replay
 from diskimage_validator.model import Report
 from diskimage_validator.policy_model import Policy
-from diskimage_validator.process import Worker
+from diskimage_validator.process.worker import Worker
 from diskimage_validator.runner import run_checks
 
 MODULE: Final = "diskimage_validator.worker"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from diskimage_validator.booting import inspect_booted
 from diskimage_validator.both import read_both
 from diskimage_validator.checks import CHECKS
-from diskimage_validator.checks.base import Check, Question
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import BOOT, BOTH, read_target
@@ -17,12 +16,10 @@ from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.facts.live.asking import Asked
-from diskimage_validator.judging import judge
-from diskimage_validator.model import Report, Result
+from diskimage_validator.judging import run_checks as run_checks  # noqa: PLC0414 - a part of this module's API
+from diskimage_validator.model import Report
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
-from diskimage_validator.release import VERSION
-from diskimage_validator.waivers import apply_waivers
 
 if TYPE_CHECKING:
     from diskimage_validator.engines.sharing import SharedAppliance
@@ -139,35 +136,3 @@ def _certain(facts: Facts) -> Facts:
     if facts.engine == "direct" and isinstance(packages, Unreadable) and packages.kind != NOT_COLLECTED.kind:
         raise DeclinedError(f"the packages cannot be read: {packages.reason}", packages.hint)
     return facts
-
-
-def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
-    """Run all checks of ``policy`` over ``facts``.
-
-    ``now`` (default: the current time) is what the validity of certificates is judged at. ``started`` is the
-    ``time.monotonic()`` that the report's duration counts from; the default is now.
-    """
-    now = now or datetime.now(UTC)
-    begin = time.monotonic() if started is None else started
-    question = Question(facts, policy, now)
-    found = [result for check in CHECKS.values() for result in _run_check(check, question)]
-    results, waivers = apply_waivers(found, policy.rules.waivers, now.date())
-    duration = time.monotonic() - begin
-    return Report(
-        target=facts.target,
-        policy_name=policy.name,
-        policy_digest=policy.digest,
-        engine=facts.engine,
-        tool_version=VERSION,
-        started=now.isoformat(timespec="seconds"),
-        duration=duration,
-        results=results,
-        notes=facts.notes,
-        waivers=waivers,
-    )
-
-
-def _run_check(check: Check, question: Question) -> list[Result]:
-    severity = question.rules.severity.get(check.id, check.severity)
-    asked = check.asked(question.policy)
-    return judge(check.id, check.title, severity, asked=asked, run=lambda: check.run(question))

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from airgap_image_factory.dib import check_sudo, program, run_dib, search_path
 from airgap_image_factory.errors import BuildError
-from airgap_image_factory.gate.front import Interrupted
+from airgap_image_factory.gate.front import interruption, is_interrupted
 from airgap_image_factory.gate.log import BuildLog
 from airgap_image_factory.gate.options import Invocation
 from airgap_image_factory.gate.settings import PREFIX, Settings
@@ -76,8 +76,8 @@ def build(
 
     def relay(line: str) -> None:
         log.passes(line)
-        if not log.is_heard:
-            raise Interrupted(signal.SIGPIPE)
+        if not log.is_heard and not is_interrupted():
+            raise interruption(signal.SIGPIPE)
 
     status = run_dib(command, inner, relay)
     verdict = _root_verdict(reports / ROOT_REPORT, settings.threshold)

@@ -126,12 +126,17 @@ def is_interrupted() -> bool:
     return _interrupted
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
+def interruption(number: int) -> Interrupted:
+    """Return the exception for the signal ``number``, the one that is to be raised."""
     global _interrupted  # noqa: PLW0603 - a signal is the whole process'
     _interrupted = True
     # One is enough: another signal must not break off the cleaning.
     hold_out()
-    raise Interrupted(number)
+    return Interrupted(number)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise interruption(number)
 
 
 def reap() -> dict[int, int]:

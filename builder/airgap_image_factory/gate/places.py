@@ -3,7 +3,6 @@
 import fcntl
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from diskimage_builder.block_device.utils import exec_sudo
 from airgap_image_factory.block_device import processes
 from airgap_image_factory.block_device.sweep import sweep, unmount_below
 from airgap_image_factory.gate.front import Ledger, reap
+from airgap_image_factory.gate.workspace import locked_folder
 
 PREFIX: Final = "airgap-gate-"
 TRIES: Final = 3
@@ -40,10 +40,8 @@ def scratch(parent: Path, ledger: Ledger) -> Iterator[Path]:
     """
     for folder in parent.glob(f"{PREFIX}*"):
         _remove_stale(folder)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    folder, lock = locked_folder(parent, PREFIX)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         ledger.enter(folder)
         yield folder
     finally:
@@ -67,11 +65,17 @@ def end_processes() -> None:
 
 def release(folder: Path) -> None:
     """Detach, unmount and remove ``folder`` with all that is in it. What cannot be done is in the log, as a warning."""
-    for step in (sweep, unmount_below, _remove):
+    for step in (_end_users, sweep, unmount_below, _remove):
         try:
             step(folder)
         except (BlockDeviceSetupException, OSError) as error:
             logger.warning("cleaning up %s: %s", folder, error)
+
+
+def _end_users(folder: Path) -> None:
+    """End what runs in ``folder``: when all of a build but a hook was killed, nobody is that one's parent any more."""
+    using = processes.users(folder)
+    processes.end([pid for pid, links in using.items() if links & {"root", "cwd"} and pid != os.getpid()])
 
 
 def _remove(folder: Path) -> None:

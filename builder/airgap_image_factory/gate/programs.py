@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from airgap_image_factory.errors import BuildError
-from diskimage_validator.process import Limits, Service
+from diskimage_validator.process import Limits
+from diskimage_validator.process.beside import Service
 
 LIMITS: Final = Limits(address_space=8 << 30, cpu_seconds=None)
 """For one program: sixteen coroutines with 2 MiB each, and the stacks and arenas of its threads."""

@@ -29,7 +29,7 @@ def workspace(parent: Path) -> Iterator[Path]:
     the kernel releases with the process. Raises OSError if ``parent`` cannot be written to.
     """
     sweep(parent)
-    folder, lock = _locked_folder(parent)
+    folder, lock = locked_folder(parent, PREFIX)
     try:
         yield folder
     finally:
@@ -51,9 +51,10 @@ def sweep(parent: Path) -> None:
                 os.close(lock)
 
 
-def _locked_folder(parent: Path) -> tuple[Path, int]:
+def locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
+    """Make a folder in ``parent``, and return it with the descriptor that holds its lock (flock(2))."""
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         try:
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError:  # swept between the two calls

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from diskimage_validator.cli_console import check_writable
-from diskimage_validator.engines.boot.options import BootOptions, parse_served
+from diskimage_validator.engines.boot.options import FIRMWARES, BootOptions, parse_served
 from diskimage_validator.errors import UsageError
 from diskimage_validator.sizes import parse_size
 
@@ -25,6 +25,12 @@ _BOOT: Final = (
     click.option("--boot-memory", default="2 GiB", metavar="SIZE", help="Memory of the machine. Default: 2 GiB."),
     click.option(
         "--disk-size", default="80 GiB", metavar="SIZE", help="The flavor's disk, to be grown into. Default: 80 GiB."
+    ),
+    click.option(
+        "--boot-firmware",
+        type=click.Choice(FIRMWARES),
+        default=_DEFAULT.firmware,
+        help="Default: uefi for an image that a BIOS cannot start, bios for any other.",
     ),
     click.option("--serial-log", metavar="FILE", help="Keep what the machine says on its serial console."),
     click.option(
@@ -44,6 +50,7 @@ def boot_options(command: Callable[..., int]) -> Callable[..., int]:
         boot_timeout: float,
         boot_user: str,
         boot_memory: str,
+        boot_firmware: str,
         disk_size: str,
         serial_log: str | None,
         registry_endpoint: str | None,
@@ -57,6 +64,7 @@ def boot_options(command: Callable[..., int]) -> Callable[..., int]:
             disk_size=_size("--disk-size", disk_size),
             serial_log=None if serial_log is None else Path(serial_log),
             user=boot_user,
+            firmware=boot_firmware,
             served=None if registry_endpoint is None else parse_served(registry_endpoint),
         )
         return command(boot=boot, **others)

@@ -18,6 +18,7 @@ from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
+from diskimage_validator.printable import clean_path
 from diskimage_validator.quick_imports import import_quickly
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
@@ -55,6 +56,7 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
     default=str(Severity.WARNING),
     help="Least severity of a failure that fails the image. Default: warning.",
 )
+@click.option("--name", metavar="TEXT", help="What the reports call the target. Default: TARGET.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
 @click.option(
     "--share-appliance",
@@ -78,6 +80,7 @@ def validate_command(
     output_file: str | None,
     reports: Sequence[str],
     threshold: str,
+    name: str | None,
     jobs: int | None,
     share_appliance: bool,
     everything: bool,
@@ -114,6 +117,8 @@ def validate_command(
         check_fleet(targets, destinations)
         if boot.serial_log:
             raise UsageError("--serial-log is for one target", "validate this one apart")
+        if name is not None:
+            raise UsageError("--name is for one target", "leave it out")
     if share_appliance and (jobs or 1) > 1:
         raise UsageError(f"--share-appliance and --jobs {jobs}", "with one appliance, images are read one by one")
     policy = load_policy(
@@ -150,6 +155,9 @@ def validate_command(
                 also=also,
                 progress=progress,
             )
+    if name is not None:
+        called = replace(report.target, name=clean_path(name))
+        report, facts = replace(report, target=called), replace(facts, target=called)
     write_reports(report, facts, destinations, severity)
     return report.exit_status(severity)
 

@@ -8,11 +8,17 @@ passes the second time.
 """
 
 import os
-from collections.abc import Callable, Mapping
+import platform
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from diskimage_validator.engines import kvm
+from diskimage_validator.engines import kvm, unpacked_kernel
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.stall import killed_if_it_hangs
 from diskimage_validator.errors import EngineError
@@ -29,10 +35,31 @@ KERNEL: Final = "init_on_alloc=0"
 zeros, for the sake of secrets in old ones: a tenth of the time without KVM, and here are no secrets."""
 
 KVM_LABEL: Final = "KVM"
+FORCE_TCG: Final = "force_tcg"
+
+UNPACKING: Final = """\
+#!/bin/sh
+for argument do
+    shift
+    [ "$before" != -kernel ] || argument=$({unpack} "$argument" {cache} || printf %s "$argument")
+    set -- "$@" "$argument"
+    before=$argument
+done
+exec {qemu} "$@"
+"""
+"""What stands in for QEMU, and becomes QEMU."""
 
 Progress = Callable[[str], None]
-Attempt = tuple[list[str], float, str]
-"""Settings of the back end, seconds, and what it is called."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """``settings`` of the back end, seconds, what it is called, and whether the kernel is unpacked beforehand."""
+
+    settings: Sequence[str]
+    timeout: float
+    label: str
+    unpack: bool = False
 
 
 def launch(add_drives: Callable[[Any], None], *, progress: Progress | None = None) -> tuple[Any, list[str]]:
@@ -43,11 +70,12 @@ def launch(add_drives: Callable[[Any], None], *, progress: Progress | None = Non
     """
     attempts, notes = _attempts()
     problems: dict[str, str] = {}
-    for settings, timeout, label in attempts:
+    for attempt in attempts:
+        label = attempt.label
         if progress:
             progress(f"starting the libguestfs appliance ({label})")
         try:
-            handle = _launch_once(add_drives, settings, timeout)
+            handle = _launch_once(add_drives, attempt)
         except RuntimeError as error:
             problems[label] = _first_line(error)
             continue
@@ -65,38 +93,67 @@ def launch(add_drives: Callable[[Any], None], *, progress: Progress | None = Non
 
 
 def _attempts() -> tuple[list[Attempt], list[str]]:
-    """Return what to try, in this order, and notes on what is left out. The user's settings are the only attempt."""
+    """Return what to try, in this order, and notes on what is left out. The user's settings are all that is tried."""
     if stated := os.environ.get("LIBGUESTFS_BACKEND_SETTINGS"):
-        return [(stated.split(":"), TCG_TIMEOUT, f"LIBGUESTFS_BACKEND_SETTINGS={stated}")], []
-    tcg: list[Attempt] = [(["force_tcg"], TCG_TIMEOUT, "TCG"), (["force_tcg"], TCG_TIMEOUT, "TCG, second attempt")]
+        return _twice(stated.split(":"), f"LIBGUESTFS_BACKEND_SETTINGS={stated}"), []
+    tcg = _twice([FORCE_TCG], "TCG")
     if not os.access(KVM, os.R_OK | os.W_OK):
         return tcg, []
     if reason := kvm.remembered():
         return tcg, [f"the appliance runs without KVM, which did not work earlier on this host: {reason}"]
-    return [(["force_kvm"], KVM_TIMEOUT, KVM_LABEL), *tcg], []
+    return [Attempt(["force_kvm"], KVM_TIMEOUT, KVM_LABEL), *tcg], []
+
+
+def _twice(settings: Sequence[str], label: str) -> list[Attempt]:
+    """Return two attempts; the second has nothing of ours in it that could be the reason why the first failed."""
+    unpack = FORCE_TCG in settings and platform.machine() == "x86_64" and "LIBGUESTFS_HV" not in os.environ
+    return [
+        Attempt(settings, TCG_TIMEOUT, label, unpack=unpack),
+        Attempt(settings, TCG_TIMEOUT, f"{label}, second attempt"),
+    ]
 
 
 def _listed(problems: Mapping[str, str]) -> str:
     return "; ".join(f"{label}: {problem}" for label, problem in problems.items())
 
 
-def _launch_once(add_drives: Callable[[Any], None], settings: list[str], timeout: float) -> Any:
+def _launch_once(add_drives: Callable[[Any], None], attempt: Attempt) -> Any:
     handle = load_guestfs().GuestFS(python_return_dict=True)
-    try:
+    with ExitStack() as undo:
+        undo.callback(handle.close)
         # The direct back end needs no libvirt daemon, which would also want its own rights to the image.
         handle.set_backend("direct")
-        handle.set_backend_settings(settings)
+        handle.set_backend_settings(list(attempt.settings))
         handle.set_append(" ".join(filter(None, [handle.get_append(), KERNEL])))
         add_drives(handle)
-        with killed_if_it_hangs(QEMU, timeout=timeout, computing=COMPUTING) as hang:
+        with ExitStack() as temporary:
+            if attempt.unpack and (cache := kvm.cache_folder()):
+                folder = temporary.enter_context(tempfile.TemporaryDirectory(prefix="diskimage-validator-"))
+                program = _unpacking(Path(handle.get_hv()), Path(folder), cache)
+                if os.access(program, os.X_OK):  # not where /tmp is mounted with noexec
+                    handle.set_hv(str(program))
+            hang = temporary.enter_context(killed_if_it_hangs(QEMU, timeout=attempt.timeout, computing=COMPUTING))
             try:
                 handle.launch()
             except RuntimeError as error:
                 raise (RuntimeError(hang.reason) if hang.reason else error) from error
-    except BaseException:
-        handle.close()
-        raise
+        undo.pop_all()
     return handle
+
+
+def _unpacking(qemu: Path, folder: Path, cache: Path) -> Path:
+    """Return a program in ``folder`` that becomes ``qemu`` after unpacking the kernel into ``cache``.
+
+    libguestfs remembers what a QEMU can do by the size and the time of its file, so the time is QEMU's.
+    """
+    program = folder / "qemu"
+    unpack = [shlex.quote(part) for part in (sys.executable, "-I", "-S", unpacked_kernel.__file__)]
+    names = {"unpack": " ".join(unpack), "cache": shlex.quote(str(cache)), "qemu": shlex.quote(str(qemu))}
+    program.write_text(UNPACKING.format(**names))
+    program.chmod(0o700)
+    found = qemu.stat()
+    os.utime(program, ns=(found.st_atime_ns, found.st_mtime_ns))
+    return program
 
 
 def _first_line(error: Exception) -> str:

@@ -173,12 +173,15 @@ class GuestfsEngine(DiskEngine):
 
     def _mount(self, volume: Volume, mountpoint: str) -> bool:
         try:
-            self._handle.mount_ro(self._real(volume.mountable), mountpoint)
+            self._mount_device(self._real(volume.mountable), mountpoint)
         except RuntimeError as error:
             self.notes.append(f"{volume.mountable} ({volume.type}) cannot be mounted on {mountpoint}: {error}")
             return False
         self._files.forget()
         return True
+
+    def _mount_device(self, mountable: str, mountpoint: str) -> None:
+        self._handle.mount_ro(mountable, mountpoint)
 
     def _unmount_root(self) -> None:
         self._handle.umount("/")

@@ -63,11 +63,17 @@ def _host() -> list[str]:
     return [BOOT_ID.read_text().strip(), os.environ.get("LIBGUESTFS_HV", "")]
 
 
-def _file() -> Path | None:
-    """Return the place of the file, None if the user has no folder for it."""
+def cache_folder() -> Path | None:
+    """Return the folder for what is worth remembering, None if the user has none. It need not be there."""
     stated = os.environ.get("XDG_CACHE_HOME", "")
     try:
         folder = Path(stated) if stated.startswith("/") else Path.home() / ".cache"
     except RuntimeError:
         return None
-    return folder / "diskimage-validator" / "kvm.json"
+    return folder / "diskimage-validator"
+
+
+def _file() -> Path | None:
+    """Return the place of the file, None if the user has no folder for it."""
+    folder = cache_folder()
+    return folder / "kvm.json" if folder else None

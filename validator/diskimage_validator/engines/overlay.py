@@ -6,19 +6,20 @@ wrote a qcow2 header with a backing file into its first sector would be served t
 our own, added under its explicit format, nothing is probed and the image is still never written to.
 """
 
-import tempfile
-from pathlib import Path
 from typing import Final
 
 from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import QEMU_LIMITS, QEMU_TIMEOUT, ImageFile
 from diskimage_validator.process import run
+from diskimage_validator.temporary import TemporaryFolder
 
 FORMAT = "qcow2"
 GPT: Final = b"EFI PART"
 """What the header of a GPT begins with, in the second sector of the disk: UEFI specification, chapter 5.3."""
 SECTORS: Final = (512, 4096)
 """Bytes of a sector, the usual size first."""
+HEAD: Final = 9 * 512
+"""Bytes that hold the header of a GPT, whatever the size of its sectors."""
 
 
 class Overlay:
@@ -29,8 +30,8 @@ class Overlay:
 
         Raises EngineError if qemu-img cannot.
         """
-        self._folder = tempfile.TemporaryDirectory(prefix="diskimage-validator-")
-        self.path = Path(self._folder.name) / "overlay.qcow2"
+        self._folder = TemporaryFolder()
+        self.path = self._folder.path / "overlay.qcow2"
         # An absolute path, as examine returns it, cannot be taken for one of QEMU's protocols ("nbd:", "json:").
         command = ["qemu-img", "create", "-q", "-f", FORMAT, "-F", image.format, "-b", str(image.path), str(self.path)]
         if size > image.virtual_size:
@@ -45,16 +46,22 @@ class Overlay:
 
         Nothing in a qcow2 or raw file says it, and a kernel with sectors of another size sees no partitions.
         """
+        content = self.head()
+        return next((size for size in SECTORS if content[size : size + len(GPT)] == GPT), SECTORS[0])
+
+    def head(self) -> bytes:
+        """Return the first HEAD bytes of the disk. Raises EngineError if qemu-img cannot read them."""
         head = self.path.with_name("head")
+        blocks = ["bs=512", f"count={HEAD // 512}"]
         # Nothing is probed: the overlay's format is stated, and in the overlay that of the image is.
-        command = ["qemu-img", "dd", "-f", FORMAT, "-O", "raw", "bs=512", "count=9", f"if={self.path}", f"of={head}"]
+        command = ["qemu-img", "dd", "-f", FORMAT, "-O", "raw", *blocks, f"if={self.path}", f"of={head}"]
         done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
         if done.status != 0:
             raise EngineError(f"qemu-img dd: {done.stderr.strip()}")
         content = head.read_bytes()
         head.unlink()
-        return next((size for size in SECTORS if content[size : size + len(GPT)] == GPT), SECTORS[0])
+        return content
 
     def close(self) -> None:
         """Remove the overlay. Calling it twice is harmless."""
-        self._folder.cleanup()
+        self._folder.close()

@@ -7,7 +7,6 @@ scheme and credentials left out, special characters quoted as in a URL, and ``_`
 
 import bz2
 import gzip
-import io
 import lzma
 import re
 import urllib.parse
@@ -95,15 +94,18 @@ def _source(name: str) -> str:
 
 def _listed(engine: Engine, path: str, form: str, wanted: Collection[str]) -> Iterator[str]:
     """Yield the keys in ``wanted`` that an index lists."""
-    with open_stream(engine, path) as stream, closing(_plain(stream, form)) as plain:
+    with open_stream(engine, path) as stream, closing(plain_index(stream, form)) as plain:
         try:
             yield from (key for key in parse_index(plain) if key in wanted)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise FactError(f"damaged index: {error}") from error
 
 
-def _plain(stream: io.BufferedReader, form: str) -> IO[bytes]:
-    """Return the content of ``stream`` without its compression."""
+def plain_index(stream: IO[bytes], form: str) -> IO[bytes]:
+    """Return the content of ``stream`` without its compression, which ``form`` is the suffix of.
+
+    What is damaged raises OSError, EOFError, zlib.error or LZMAError when it is read.
+    """
     if form == "":
         return stream
     if form == "gz":

@@ -3,12 +3,14 @@
 systemd reads credentials from the machine's SMBIOS from version 252 on, and systemd-tmpfiles writes any file that one
 of them describes (systemd(1), tmpfiles.d(5)). So the key goes where the image's sshd looks for it, into a file that the
 image does not have, if there is such a place. Where systemd is older, cloud-init gives the key of a config drive to its
-default user. Nothing of the image's configuration is changed: who may not log in does not.
+default user; without cloud-init, that file is written before the node boots. Nothing of the image's configuration is
+changed: who may not log in does not.
 """
 
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
@@ -52,24 +54,27 @@ def read_login(engine: Engine, user: str = "") -> Login:
             f"sshd takes no keys: PubkeyAuthentication no in {ssh.settings['pubkeyauthentication'].path}"
         )
     version = _systemd_version(engine)
-    reasons = []
-    if version >= NEEDED_SYSTEMD:
-        sudo = read_sudo(engine)
-        people = [one for one in accounts.users if FIRST_USER <= one.uid < LAST_USER]
-        roots = [one for one in accounts.users if one.uid == 0]
-        for candidate in [*people, *roots]:
-            if user and candidate.name != user:
-                continue
-            reason = _refusal(candidate, ssh, sudo)
-            found = None if reason else _place(engine, candidate, ssh)
-            if found:
-                return found
-            reasons.append(f"{candidate.name}: {reason or 'sshd has no file for keys that could be written'}")
-    else:
-        reasons.append(f"systemd {version or 'is not there, or'} reads no credentials: {NEEDED_SYSTEMD} does")
+    if not version:
+        raise NoLoginError("there is no systemd, which would tell when the boot is over")
+    is_old = version < NEEDED_SYSTEMD
     name = _default_user(engine)
-    if name and user in ("", name) and (version < NEEDED_SYSTEMD or accounts.user(name) is None):
-        return Login(name, "config-drive")
+    by_drive = Login(name, "config-drive") if name and user in ("", name) else None
+    if by_drive and is_old:
+        return by_drive
+    reasons = []
+    sudo = read_sudo(engine)
+    people = [one for one in accounts.users if FIRST_USER <= one.uid < LAST_USER]
+    roots = [one for one in accounts.users if one.uid == 0]
+    for candidate in [*people, *roots]:
+        if user and candidate.name != user:
+            continue
+        reason = _refusal(candidate, ssh, sudo)
+        found = None if reason else _place(engine, candidate, ssh)
+        if found:
+            return replace(found, way="overlay") if is_old else found
+        reasons.append(f"{candidate.name}: {reason or 'sshd has no file for keys that could be written'}")
+    if by_drive and accounts.user(name) is None:
+        return by_drive
     raise NoLoginError("; ".join(reasons) or f"there is no user {user}")
 
 

@@ -6,7 +6,6 @@ instead read it in ways of their own: Debian's librpm finds no package in SUSE's
 
 import mmap
 import posixpath
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +27,7 @@ from diskimage_validator.facts.rpm_header import (
 )
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
+from diskimage_validator.temporary import TemporaryFolder
 
 FOLDERS: Final = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 """Where distributions have it today, and where it was and often is still a link."""
@@ -100,8 +100,8 @@ def read_rpm_database(engine: Engine, path: str) -> RpmDatabase:
     read = _FORMATS[posixpath.basename(path)]
     try:
         with (
-            tempfile.TemporaryDirectory(prefix="diskimage-validator-") as folder,
-            closing(read(engine, engine.resolve(path), Path(folder))) as headers,
+            TemporaryFolder() as folder,
+            closing(read(engine, engine.resolve(path), folder.path)) as headers,
         ):
             found = _collect(headers, path)
     except FactError as error:

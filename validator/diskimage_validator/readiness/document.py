@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from diskimage_validator.certificates import der_blocks
-from diskimage_validator.errors import UsageError
+from diskimage_validator.errors import PolicyError, UsageError, ValidatorError
+from diskimage_validator.policy import load_policy, shipped_policies
 from diskimage_validator.policy_document import problems_error, read_document
 from diskimage_validator.policy_files import read_cas, read_chain, read_file
 from diskimage_validator.policy_lines import Document, DocumentError, Problem
+from diskimage_validator.policy_model import Policy
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.rules import FactoryRules
@@ -31,10 +33,20 @@ def parse_factory(text: str, name: str, folder: Path) -> Factory:
     if problems:
         raise problems_error(WHAT, name, problems)
     rules = FactoryRules.model_validate(document.data)
-    if rules.certificates is None:
-        return Factory(rules, folder)
-    bundle = folder / rules.certificates.bundle
-    return Factory(rules, folder, tuple(read_cas(bundle, "bundle")), tuple(der_blocks(read_file(bundle, "bundle"))))
+    bundle = folder / rules.certificates.bundle if rules.certificates else None
+    names = [node.policy for node in rules.node_images if node.policy]
+    return Factory(
+        rules,
+        folder,
+        tuple(read_cas(bundle, "bundle")) if bundle else (),
+        tuple(der_blocks(read_file(bundle, "bundle"))) if bundle else (),
+        {name: _policy(name, folder, [bundle] if bundle else []) for name in names},
+    )
+
+
+def _policy(name: str, folder: Path, bundle: list[Path]) -> Policy:
+    """Return a shipped policy, or that of a file that is relative to ``folder``. Raises PolicyError or UsageError."""
+    return load_policy(name if name in shipped_policies() else str(folder / name), ca_files=bundle)
 
 
 def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:
@@ -45,8 +57,7 @@ def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:
         try:
             read_cas(folder / bundle, "bundle")
         except UsageError as error:
-            path = ("certificates", "bundle")
-            yield Problem(document.line(path), path, error.message)
+            yield _problem(document, error, "certificates", "bundle")
     endpoints = document.data.get("endpoints")
     for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
         client = endpoint.get("client") if isinstance(endpoint, dict) else None
@@ -55,5 +66,16 @@ def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:
             try:
                 read_chain(folder / file)
             except UsageError as error:
-                where = ("endpoints", index, "client", "certificate")
-                yield Problem(document.line(where), where, error.message)
+                yield _problem(document, error, "endpoints", index, "client", "certificate")
+    nodes = document.data.get("node_images")
+    for index, node in enumerate(nodes if isinstance(nodes, list) else []):
+        policy = node.get("policy") if isinstance(node, dict) else None
+        if isinstance(policy, str) and policy:
+            try:
+                _policy(policy, folder, [])
+            except (UsageError, PolicyError) as error:
+                yield _problem(document, error, "node_images", index, "policy")
+
+
+def _problem(document: Document, error: ValidatorError, *path: str | int) -> Problem:
+    return Problem(document.line(path), path, error.message)

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.policy_model import TrustedCa
+from diskimage_validator.policy_model import Policy, TrustedCa
 from diskimage_validator.readiness.rules import FactoryRules, ServiceEndpoint
 
 
@@ -21,12 +23,16 @@ class Factory:
     folder: Path
     bundle: tuple[TrustedCa, ...] = ()
     authorities: tuple[bytes, ...] = ()
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    """Those of the node images, by what the document calls them."""
 
     @property
     def digest(self) -> str:
         """sha256 (hex) of the canonical JSON of what is asked for: the CAs by digest, secrets by reference."""
         rules = self.rules.model_dump(mode="json", exclude={"certificates": {"bundle"}})
-        canonical = json.dumps([rules, sorted(ca.sha256 for ca in self.bundle)], sort_keys=True, separators=(",", ":"))
+        authorities = sorted(ca.sha256 for ca in self.bundle)
+        policies = {name: policy.digest for name, policy in self.policies.items()}
+        canonical = json.dumps([rules, authorities, policies], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     @property

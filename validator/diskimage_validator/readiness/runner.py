@@ -64,7 +64,7 @@ def _gather(factory: Factory, questions: Iterable[Ask[Any]], ssh: SshOptions, pr
     from diskimage_validator.readiness.probes.means import Means
 
     limits = factory.rules.limits
-    means = Means(limits.timeout, factory.resolvers, factory.folder, factory.authorities, ssh)
+    means = Means(limits.timeout, factory.resolvers, factory.folder, factory.authorities, ssh, factory.policies)
     evidence: dict[Ask[Any], Evidence[Any]] = {}
     executor = ThreadPoolExecutor(max_workers=limits.parallel)
     try:

@@ -42,9 +42,7 @@ def make_key(folder: Path) -> KeyPair:
 def tmpfiles_lines(login: Login, public: str) -> str:
     """Return lines of tmpfiles.d(5) that let ``login.user`` in with the key ``public``."""
     owner = f"{login.owner} {login.group}"
-    # A file that only its owner reads is in a folder that only its owner enters; sshd asks for no more.
-    folder_mode = 0o700 if login.mode == 0o600 else 0o755
-    lines = [f"d {_quoted(folder)} {folder_mode:04o} {owner} -" for folder in login.folders]
+    lines = [f"d {_quoted(folder)} {login.folder_mode:04o} {owner} -" for folder in login.folders]
     if login.exists:
         # The line break in front: the file may end without one.
         lines.append(f"w+ {_quoted(login.path)} - - - - \\n{_escaped(public)}\\n")

@@ -12,8 +12,10 @@ from typing import ClassVar, Final
 from diskimage_validator.engines import kvm
 from diskimage_validator.engines.boot.config_drive import make_config_drive
 from diskimage_validator.engines.boot.credentials import EXTRA, KeyPair, make_key, smbios_strings, tmpfiles_lines
+from diskimage_validator.engines.boot.firmware import Flash, boots_by_bios, prepare_flash
 from diskimage_validator.engines.boot.machine import Machine, MachineDiedError, Progress, accelerators
 from diskimage_validator.engines.boot.options import BootOptions
+from diskimage_validator.engines.boot.overlay_key import OverlayWriter
 from diskimage_validator.engines.boot.qemu import SERVED_ADDRESS, Drives
 from diskimage_validator.engines.boot.waiting import telling, wait_for_host_key
 from diskimage_validator.engines.overlay import Overlay
@@ -37,15 +39,22 @@ class BootEngine(SshEngine):
     name: ClassVar[str] = "boot"
 
     def __init__(
-        self, image: ImageFile, login: Login, options: BootOptions | None = None, *, progress: Progress | None = None
+        self,
+        image: ImageFile,
+        login: Login,
+        options: BootOptions | None = None,
+        *,
+        has_esp: bool = False,
+        progress: Progress | None = None,
     ) -> None:
-        """Boot ``image`` to the end of its boot and log in as ``login`` says.
+        """Boot ``image`` to the end of its boot and log in as ``login`` says. ``has_esp``: it may start by UEFI.
 
         Raises EngineError, with the end of what its console said, if that does not work, UsageError if the serial log
         cannot be written.
         """
         self._image = image
         self._options = options or BootOptions()
+        self._has_esp = has_esp
         self._machine: Machine | None = None
         self._overlay: Overlay | None = None
         self._logged_in = False
@@ -104,10 +113,16 @@ class BootEngine(SshEngine):
         """Boot under one accelerator, on an overlay of its own; return how that went, in words."""
         overlay = self._overlay = Overlay(self._image, size=self._options.disk_size)
         folder = overlay.path.parent
+        flash = self._flash(overlay)
         key = make_key(folder)
+        if login.way == "overlay":
+            if progress:
+                progress("giving the machine's disk the key of this run")
+            with OverlayWriter(self._image, overlay) as writer:
+                writer.add_key(login, key.public)
         credentials = {EXTRA: tmpfiles_lines(login, key.public)} if login.way == "credential" else {}
         drive = make_config_drive(folder, key.public if login.way == "config-drive" else "")
-        drives = Drives(overlay.path, drive)
+        drives = Drives(overlay.path, drive, flash)
         machine = self._machine = Machine(accelerator, drives, self._options, smbios_strings(credentials))
         with telling(machine, progress):
             host_key = wait_for_host_key(machine, self._options.timeout)
@@ -115,7 +130,16 @@ class BootEngine(SshEngine):
             answered = machine.seconds
             state = self._wait_for_end_of_boot(machine)
             self._name_what_is_served()
-        return f"log-in as {login.user} after {answered:.0f} s, end of the boot after {machine.seconds:.0f} s, {state}"
+        firmware = "UEFI" if flash else "BIOS"
+        entry = f"log-in as {login.user} ({login.way}) after {answered:.0f} s"
+        return f"{firmware}, {entry}, end of the boot after {machine.seconds:.0f} s, {state}"
+
+    def _flash(self, overlay: Overlay) -> Flash | None:
+        """Return UEFI, if the image is to be started with it; None for a BIOS."""
+        firmware = self._options.firmware
+        if firmware == "auto":
+            firmware = "uefi" if self._has_esp and not boots_by_bios(overlay.head()) else "bios"
+        return prepare_flash(overlay.path.parent) if firmware == "uefi" else None
 
     def _log_in(self, machine: Machine, login: Login, key: KeyPair, host_key: str) -> None:
         """Log in, as soon as the node lets anybody in."""

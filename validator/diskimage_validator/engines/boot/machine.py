@@ -18,7 +18,7 @@ from diskimage_validator.engines.boot.console import Console
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.boot.qmp import Qmp
 from diskimage_validator.errors import EngineError
-from diskimage_validator.process import Service
+from diskimage_validator.process.beside import Service
 
 SHOWN: Final = 15
 """Lines of the console in an error."""

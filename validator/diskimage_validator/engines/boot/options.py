@@ -8,6 +8,8 @@ from diskimage_validator.errors import UsageError
 from diskimage_validator.frozen import dataclass
 
 GIB: Final = 1 << 30
+FIRMWARES: Final = ("auto", "bios", "uefi")
+"""``auto`` is UEFI for a disk with an EFI system partition and nothing that a BIOS could start, BIOS for any other."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class BootOptions:
     ``disk_size`` is that of the flavor's disk: the image is given one that is larger than itself, as in a cloud.
     ``timeout`` is for everything from power-on to the end of the boot. ``serial_log`` gets what the machine says.
     ``user`` is who is to log in, empty for whoever can. ``served`` is the one thing that the machine can reach.
+    ``firmware`` is one of FIRMWARES. Without ``closed`` the machine reaches what the host does: for who has put the
+    host's side into a closed network.
     """
 
     timeout: float = 900.0
@@ -36,6 +40,8 @@ class BootOptions:
     serial_log: Path | None = None
     user: str = ""
     served: Served | None = None
+    firmware: str = FIRMWARES[0]
+    closed: bool = True
 
 
 def parse_served(text: str) -> Served:

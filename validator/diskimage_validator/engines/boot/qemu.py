@@ -15,7 +15,8 @@ from typing import Final
 
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.boot.config_drive import MAC
-from diskimage_validator.engines.boot.options import BootOptions, Served
+from diskimage_validator.engines.boot.firmware import Flash
+from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.errors import EngineError
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.process import Limits
@@ -37,10 +38,11 @@ RELAY: Final = Path(__file__).with_name("relay.py")
 
 @dataclass(frozen=True)
 class Drives:
-    """Files of the machine's disks: the overlay of the image, and a config drive (ISO 9660) if there is one."""
+    """Files of the machine: the overlay of the image, a config drive (ISO 9660) if there is one, UEFI unless BIOS."""
 
     overlay: Path
     config: Path | None = None
+    flash: Flash | None = None
 
 
 def find_qemu() -> Path | None:
@@ -98,17 +100,21 @@ def command(
     if drives.config:
         drive = f"file={_doubled(str(drives.config))},format=raw,if=none,id=config,readonly=on"
         line += ["-drive", drive, "-device", "virtio-blk-pci,drive=config"]
-    line += ["-netdev", _network(options.served), "-device", f"virtio-net-pci,netdev=net,mac={MAC},romfile="]
+    if flash := drives.flash:
+        code = f"file={_doubled(str(flash.code))},format={flash.code_format},if=pflash,unit=0,readonly=on"
+        variables = f"file={_doubled(str(flash.variables))},format={flash.variables_format},if=pflash,unit=1"
+        line += ["-drive", code, "-drive", variables]
+    line += ["-netdev", _network(options), "-device", f"virtio-net-pci,netdev=net,mac={MAC},romfile="]
     line += ["-smbios", ",".join(["type=1", *SMBIOS])]
     for text in strings:
         line += ["-smbios", f"type=11,value={_doubled(text)}"]
     return line
 
 
-def _network(served: Served | None) -> str:
+def _network(options: BootOptions) -> str:
     """Return QEMU's user network. Port 0: the host's kernel chooses one, and QMP tells which."""
-    parts = ["user,id=net,restrict=on,ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"]
-    if served:
+    parts = [f"user,id=net,restrict={'on' if options.closed else 'off'},ipv6=off,hostfwd=tcp:127.0.0.1:0-:22"]
+    if served := options.served:
         # A program for each connection: a channel to a port would carry only one, and registries are asked several.
         program = [sys.executable, "-I", "-S", str(RELAY), served.host, str(served.host_port)]
         parts.append(f"guestfwd=tcp:{SERVED_ADDRESS}:{served.port}-cmd:{_doubled(shlex.join(program))}")

@@ -9,13 +9,14 @@ are removed as soon as we are connected. It serves that one connection and ends 
 import socket
 import tempfile
 import time
-from pathlib import Path
 from typing import Final
 
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.errors import DeclinedError, EngineError
 from diskimage_validator.image_file import ImageFile
-from diskimage_validator.process import Limits, Service
+from diskimage_validator.process import Limits
+from diskimage_validator.process.beside import Service
+from diskimage_validator.temporary import TemporaryFolder
 
 PROGRAM: Final = "qemu-nbd"
 LIMITS: Final = Limits(address_space=4 << 30, cpu_seconds=300, file_size=0)
@@ -72,8 +73,8 @@ class QemuNbd:
 
     def _connect(self, *, offline: bool) -> socket.socket | None:
         """Start the server and return a connection to it; None if it cannot be ``offline`` here, with a note."""
-        with tempfile.TemporaryDirectory(prefix="diskimage-validator-", dir=_folder()) as folder:
-            path = Path(folder) / "nbd"
+        with TemporaryFolder(_folder()) as folder:
+            path = folder.path / "nbd"
             # The path of the image is absolute, so QEMU cannot take a "json:" or "nbd:" in it for a protocol.
             command = [PROGRAM, "--read-only", "-f", self._image.format, "--socket", str(path), str(self._image.path)]
             try:

@@ -9,7 +9,7 @@ and what was opened has to be a file of that kind. Links in parents are resolved
 
 import os
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Final, TypeVar
 
 from paramiko import SFTPAttributes, SFTPError
@@ -29,6 +29,9 @@ from diskimage_validator.process import Completed
 FEW: Final = 300
 """Stats that are asked for one by one. ``cat`` of a file takes five, a policy thousands."""
 NAME_MAX: Final = 255
+AMBIGUOUS: Final = 1 << 31
+"""The first second since 1970 that a signed number of 32 bits cannot tell."""
+UNTOLD: Final = "times of files after 2038 may be times before 1970, for SFTP does not tell them apart"
 SMALL: Final = 64 * 1024
 """Bytes that are not worth several requests at a time; a request brings 32 KiB."""
 MOUNTINFO_LIMIT: Final = 16 * 1024 * 1024
@@ -85,7 +88,10 @@ class SshEngine(Engine):
                 self._take_tree()
         if path not in self._stats:
             nothing = self._is_kernels(path) or (self._tree is not None and not _is_closed(self._tree, path))
-            self._stats[path] = None if nothing else self._attempt(path, lambda: self._ask(path))
+            found = None if nothing else self._attempt(path, lambda: self._ask(path))
+            if found is not None and self._settle_times([found]):
+                found = self._stats.get(path, found)
+            self._stats[path] = found
         return self._stats[path]
 
     def _ask(self, path: str) -> Stat | None:
@@ -124,7 +130,7 @@ class SshEngine(Engine):
             if path in self._kernel_mounts():
                 return []
             found = self._attempt(path, lambda: self._scan_now(path))
-            if found is not None:
+            if found is not None and not self._settle_times(entry for _, entry in found):
                 self._stats.update((posixpath.join(path, name), entry) for name, entry in found)
                 return found
             self._take_tree()
@@ -143,6 +149,19 @@ class SshEngine(Engine):
             return []
         except UnicodeDecodeError:
             return None
+
+    def _settle_times(self, entries: Iterable[Stat]) -> bool:
+        """Return whether the list of all files was taken for a time among ``entries`` that SFTP cannot tell.
+
+        Its times are unsigned numbers of 32 bits (draft-ietf-secsh-filexfer-02, chapter 5), so that one before 1970
+        looks like one after 2038. Where nobody can list the files, a note says so.
+        """
+        if self._tree is not None or all(entry.mtime < AMBIGUOUS for entry in entries):
+            return False
+        self._take_tree()
+        if self._tree is None and UNTOLD not in self.notes:
+            self.notes.append(UNTOLD)
+        return self._tree is not None
 
     def expect_walk(self) -> None:
         """Take the list of all files now: whatever is asked about them then needs no further question."""

@@ -41,12 +41,13 @@ def read_live_space(engine: Engine) -> LiveSpace | None:
     """Return the space under the root and under each of STORAGES that is there."""
     if not engine.live:
         return None
-    root = _space(engine, "/")
-    spaces = tuple(_space(engine, path) for path in STORAGES if engine.exists(path))
+    root = space_at(engine, "/")
+    spaces = tuple(space_at(engine, path) for path in STORAGES if engine.exists(path))
     return LiveSpace(_disk(engine, root.source), root, spaces)
 
 
-def _space(engine: Engine, path: str) -> Space:
+def space_at(engine: Engine, path: str) -> Space:
+    """Return the room at ``path`` of a running system. Raises FactError if df(1) does not tell."""
     lines = ask(engine, ["df", "-P", "-k", "--", path]).splitlines()
     # A mount point may hold spaces; the source of a network file system may, too, but then nothing here is certain.
     fields = lines[-1].split(None, _FIELDS - 1) if len(lines) > 1 else []

@@ -9,6 +9,11 @@ from diskimage_validator.readiness.checks import (
     dns_node,
     dns_public,
     dns_reverse,
+    image_policy,
+    image_report,
+    storage_images,
+    storage_packages,
+    storage_room,
     tls_baked,
     tls_chain,
     tls_expiry,
@@ -40,6 +45,11 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             tls_mutual,
             tls_baked,
             tls_image,
+            storage_images,
+            storage_packages,
+            storage_room,
+            image_policy,
+            image_report,
         ),
     )
 }

@@ -1,4 +1,6 @@
-"""What node images trust."""
+"""What node images are, and what was said of them when they were built."""
+
+from datetime import datetime
 
 from diskimage_validator.facts import Facts
 from diskimage_validator.frozen import dataclass
@@ -20,3 +22,48 @@ class AskImage(Ask[Facts]):
     def what(self) -> str:
         """Reading."""
         return "read the trust stores in the image"
+
+
+@dataclass(frozen=True)
+class AskNodeImage(Ask[Facts]):
+    """What ``policy``, named as in the ``factory.yaml``, or nobody if that is empty, asks of the image at ``path``."""
+
+    path: str
+    policy: str
+
+    @property
+    def target(self) -> str:
+        """A file of this host."""
+        return self.path
+
+    @property
+    def what(self) -> str:
+        """Reading."""
+        return f"read the image for the policy {self.policy}" if self.policy else "compute the sha256 of the image"
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """A report of ``validate`` in a file. ``started``: UTC; ``exit_status``: its verdict; both digests in hex."""
+
+    sha256: str
+    policy_digest: str
+    started: datetime
+    exit_status: int
+
+
+@dataclass(frozen=True)
+class AskReport(Ask[StoredReport]):
+    """What the report at ``path`` says."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        """A file of this host."""
+        return self.path
+
+    @property
+    def what(self) -> str:
+        """Reading."""
+        return "read the report"

@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
-from diskimage_validator.readiness.facts.images import AskImage
+from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
+from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
+from diskimage_validator.readiness.probes.containers import ask_container_image
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
+from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
-from diskimage_validator.readiness.probes.targets import ask_image, ask_node
+from diskimage_validator.readiness.probes.packages import ask_packages
+from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
 
 Prober = Callable[[Any, Means], Any]
@@ -24,5 +28,10 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskTls: ask_tls,
     AskMutual: ask_mutual,
     AskImage: ask_image,
+    AskNodeImage: ask_node_image,
+    AskReport: ask_report,
+    AskContainerImage: ask_container_image,
+    AskPackages: ask_packages,
+    AskSpace: ask_space,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

@@ -1,19 +1,18 @@
-"""Questions to build nodes and to their images, through the engines that read them."""
+"""Questions to build nodes and other systems, through the engines that run commands on them."""
 
 from typing import Final
 
 from diskimage_validator.engines.base import Engine
-from diskimage_validator.engines.open import open_target, read_target
+from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import EngineError
-from diskimage_validator.facts import Facts, collect
+from diskimage_validator.facts.live.space import Space, space_at
 from diskimage_validator.process import NOT_FOUND
 from diskimage_validator.readiness.facts.dns import AskNode, NodeLookups
-from diskimage_validator.readiness.facts.images import AskImage
+from diskimage_validator.readiness.facts.storage import AskSpace
 from diskimage_validator.readiness.probes.means import Means
 
 GETENT_NOT_FOUND: Final = 2
 """One or more supplied keys could not be found in the database (getent(1))."""
-NEEDED: Final = ("trust", "ca_stores")
 
 
 def ask_node(ask: AskNode, means: Means) -> NodeLookups:
@@ -31,6 +30,7 @@ def _resolved(engine: Engine, name: str, timeout: float) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line[0] for line in fields if line)) if done.status == 0 else ()
 
 
-def ask_image(ask: AskImage, _: Means) -> Facts:
-    """Return the facts about trust in an image. Raises a ValidatorError if it cannot be read."""
-    return read_target(ask.path, lambda engine: collect(engine, only=NEEDED))
+def ask_space(ask: AskSpace, means: Means) -> Space:
+    """Return the room at a folder. Raises a ValidatorError if that cannot be told."""
+    with open_target(ask.node, ssh=means.ssh) as engine:
+        return space_at(engine, ask.path)

@@ -11,6 +11,7 @@ from diskimage_validator.endpoints import Address
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy_files import read_file
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls, Handshake, Knock, Mutual
+from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
 from diskimage_validator.readiness.probes.means import Means
 
@@ -57,7 +58,7 @@ def _takes(protocol: str, address: Address, ip: str, timeout: float) -> bool | N
 
 def ask_mutual(ask: AskMutual, means: Means) -> Mutual:
     """Return what becomes of a client with the certificate, and of one without. Raises UsageError for bad files."""
-    known, stranger = _context(means), _context(means)
+    known, stranger = verifying(means.authorities), verifying(means.authorities)
     _load(known, ask, means)
     try:
         ip = _ip_of(ask, means)
@@ -65,12 +66,6 @@ def ask_mutual(ask: AskMutual, means: Means) -> Mutual:
         failed = Knock("failed", str(error))
         return Mutual(failed, failed)
     return Mutual(_knock(known, ask, ip, means.timeout), _knock(stranger, ask, ip, means.timeout))
-
-
-def _context(means: Means) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and name
-    context.load_verify_locations(cadata=b"".join(means.authorities))
-    return context
 
 
 def _load(context: ssl.SSLContext, ask: AskMutual, means: Means) -> None:

@@ -34,7 +34,8 @@ def extent_runs(space: Space, inode: Inode, first: int, end: int) -> Iterator[Ru
     depth = HEADER.unpack_from(inode.root)[3]
     if depth > MAX_DEPTH:
         raise DeclinedError(f"ext: the extent tree of inode {inode.number} is corrupted")
-    return _Tree(space, inode, first, end).runs(inode.root, depth, 0, END)
+    tree = _Tree(space, inode, first, end)
+    return tree.runs(inode.root, depth, 0, END) if depth else tree.leaf(inode.root, 0, END)
 
 
 class _Tree:
@@ -48,21 +49,18 @@ class _Tree:
 
     def runs(self, node: bytes, depth: int, low: int, high: int) -> Iterator[Run]:
         """Yield the runs of a node, which is about the logical blocks from ``low`` to before ``high``."""
-        entries = self._entries(node, depth)
-        if depth == 0:
-            yield from self._leaf(entries, low, high)
-            return
-        children = list(INDEX.iter_unpack(entries))
+        children = list(INDEX.iter_unpack(self._entries(node, depth)))
         starts = [start for start, _, _ in children]
         for (start, block_low, block_high), after in zip(children, [*starts[1:], high], strict=True):
             if not low <= start < after <= high:
                 raise self._corrupted()
             if start < self._end and after > self._first:
                 child = self._node(block_low | block_high << 32, start)
-                yield from self.runs(child, depth - 1, start, after)
+                yield from self.runs(child, depth - 1, start, after) if depth > 1 else self.leaf(child, start, after)
 
-    def _leaf(self, entries: bytes, low: int, high: int) -> Iterator[Run]:
-        for start, count, block_high, block_low in LEAF.iter_unpack(entries):
+    def leaf(self, node: bytes, low: int, high: int) -> Iterator[Run]:
+        """Yield the runs of a node with nothing below it: most files have no other."""
+        for start, count, block_high, block_low in LEAF.iter_unpack(self._entries(node, 0)):
             written = count <= UNWRITTEN
             after = start + (count if written else count - UNWRITTEN)
             if not low <= start < after <= high:

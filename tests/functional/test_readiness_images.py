@@ -1,0 +1,87 @@
+"""The line Node image, with the real one: once green, and once red for each way to fail."""
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diskimage_validator.cli import run
+from tests.functional.conftest import BuiltImage, RunValidator
+from tests.functional.readiness_lab import Outcome, readiness
+
+POLICY = "container-node"
+
+
+@pytest.fixture
+def report(node_image: BuiltImage, run_validator: RunValidator, tmp_path: Path) -> Path:
+    """Validate the image, and give the report."""
+    assert run_validator(node_image.path).status == 0
+    return tmp_path / "report.json"
+
+
+def check(image: BuiltImage, folder: Path, bundle: Path | None = None, **node: Any) -> Outcome:
+    certificates = {"bundle": str(bundle or image.authority)}
+    entry = {"image": str(image.path), "policy": POLICY, **node}
+    return readiness(folder, node_images=[entry], certificates=certificates)
+
+
+def test_the_image_passes_and_the_report_is_about_it(node_image: BuiltImage, report: Path, tmp_path: Path) -> None:
+    outcome = check(node_image, tmp_path, report=report.name)
+    assert outcome.bad() == {}
+    assert outcome.status == 0
+    assert outcome.of("image-policy")[0][2].startswith(f"passes {POLICY}: ")
+    assert outcome.of("image-report")[0][2].startswith("the report is about this image, of 20")
+
+
+def test_what_is_wrong_with_a_report(node_image: BuiltImage, report: Path, tmp_path: Path) -> None:
+    document = json.loads(report.read_text())
+    old = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=9, hours=1)
+    changes: dict[str, dict[str, Any]] = {
+        "it is about another image, with the sha256 00, and not ": {"target": {"sha256": "00"}},
+        "it says that the image did not pass (exit status 1)": {"verdict": {"exit_status": 1}},
+        "it is 9 days old": {"started": old.isoformat()},
+        f"it is about another policy than {POLICY} as it is now": {"policy": {"sha256": "00"}},
+    }
+    nodes = []
+    for number, change in enumerate(changes.values()):
+        (tmp_path / f"{number}.json").write_text(json.dumps({**document, **change}))
+        nodes.append({"image": str(node_image.path), "policy": POLICY, "report": f"{number}.json", "max_age_days": 7})
+    (tmp_path / "none.json").write_text('{"started": 7}')
+    nodes += [{"image": str(node_image.path), "policy": POLICY, "report": name} for name in ("none.json", "missing")]
+    outcome = readiness(tmp_path, node_images=nodes, certificates={"bundle": str(node_image.authority)})
+    found = outcome.of("image-report")
+    assert [status for _, status, _ in found] == ["fail"] * 4 + ["error"] * 2
+    for (_, _, message), said in zip(found, changes, strict=False):
+        assert message.startswith(f"the report: {said}")
+        assert ";" not in message
+    assert found[4][2].endswith("none.json is no report of this tool")
+    assert found[5][2].endswith("missing: No such file or directory")
+    assert [status for _, status, _ in outcome.of("image-policy")] == ["pass"]
+
+
+def test_an_image_that_does_not_pass_or_is_not_there(node_image: BuiltImage, tmp_path: Path) -> None:
+    strict = "version: 1\nname: strict\nextends: container-node\npackages: {required: [no-such-package]}\n"
+    (tmp_path / "strict.yaml").write_text(strict)
+    nodes = [
+        {"image": str(node_image.path), "policy": "strict.yaml"},
+        {"image": "missing.qcow2", "policy": POLICY},
+    ]
+    outcome = readiness(tmp_path, node_images=nodes, certificates={"bundle": str(node_image.authority)})
+    bad, missing = outcome.of("image-policy")
+    assert bad[1] == "fail"
+    assert bad[2].startswith("does not pass strict.yaml: packages-required: no-such-package: ")
+    assert missing[1] == "error"
+    assert outcome.status == 3
+
+
+def test_a_policy_that_cannot_be_used_is_an_error_of_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = "node_images: [{image: node.qcow2, policy: container-nod}, {image: node.qcow2}]"
+    (tmp_path / "factory.yaml").write_text(f"version: 1\nname: test\n{node}\n")
+    assert run(["readiness", "plan", str(tmp_path / "factory.yaml")]) == 2
+    said = capsys.readouterr().err
+    assert ".node_images[0].policy: " in said
+    assert ".node_images[1]: give 'policy', 'report', or both" in said

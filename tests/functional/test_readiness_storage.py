@@ -1,0 +1,191 @@
+"""The line Storage, against a real registry and real indices: once green, and once red for each way to fail."""
+
+import hashlib
+import lzma
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.elements.pki import Issued, make_ca, make_server
+from tests.functional.ports import free_port
+from tests.functional.readiness_images import put_image
+from tests.functional.readiness_lab import Outcome, nginx, presenting, readiness
+from tests.functional.registry import Registry, registry
+
+BASE, OURS, ARM = os.urandom(200_000), os.urandom(30_000), os.urandom(40_000)
+"""Layers: of random bytes, for a registry stores them as they are sent."""
+ROOM = {"path": "/tmp"}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A registry with three images, ``sizes`` of each in bytes, and a mirror with indices; ``root`` is their CA."""
+
+    folder: Path
+    root: Issued
+    registry: Registry
+    sizes: dict[str, int]
+    mirror: str
+
+    def image(self, name: str, *platforms: str) -> dict[str, Any]:
+        more = {"platforms": list(platforms)} if platforms else {}
+        return {"image": f"127.0.0.1:{self.registry.port}/{name}", **more}
+
+    def check(self, folder: Path, **storage: Any) -> Outcome:
+        certificates = {"bundle": str(self.folder / "root.pem")}
+        storage.setdefault("mirrors", [ROOM])
+        return readiness(folder, storage=storage, certificates=certificates, limits={"timeout": 10})
+
+
+def stanza(name: str, size: int, depends: str = "", provides: str = "") -> str:
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    more = "".join(f"{key}: {value}\n" for key, value in (("Depends", depends), ("Provides", provides)) if value)
+    return f"Package: {name}\nVersion: 1\nArchitecture: amd64\n{more}Size: {size}\nSHA256: {digest}\n\n"
+
+
+INDEX = (
+    stanza("podman", 1000, "libc6 (>= 2.36), crun | runc (>= 1.0), conmon:any", "container-engine (= 5)")
+    + stanza("libc6", 500)
+    + stanza("runc", 70, "libc6")
+    + stanza("conmon", 6)
+    + stanza("other", 10_000, "container-engine")
+    + stanza("broken", 1, "nowhere | nobody (>= 2)")
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    folder = tmp_path_factory.mktemp("storage")
+    root = make_ca("Storage root")
+    (folder / "root.pem").write_bytes(root.cert_pem)
+    served = folder / "served"
+    served.mkdir()
+    (served / "Packages.xz").write_bytes(lzma.compress(INDEX.encode()))
+    (served / "second").write_text(INDEX + stanza("more", 4000))
+    (served / "damaged.xz").write_bytes(lzma.compress(INDEX.encode())[:-40])
+    server = make_server(root, ["127.0.0.1"])
+    settings = f"location /served/ {{ root {folder}; }} location /away {{ return 302 http://127.0.0.1:1/x; }}"
+    with (
+        registry(folder / "registry", server, root) as running,
+        nginx(folder, {"mirror": presenting(server, settings=settings)}) as ports,
+    ):
+        certificates = running.folder / "certs"
+        certificates.mkdir()
+        (certificates / "ca.crt").write_bytes(root.cert_pem)
+        images: dict[str, dict[str, list[bytes]]] = {
+            "kolla/base:1": {"linux/amd64": [BASE]},
+            "kolla/nova:1": {"linux/amd64": [BASE, OURS]},
+            "kolla/multi:1": {"linux/amd64": [BASE], "linux/arm64": [ARM]},
+        }
+        sizes = {
+            name: put_image(running, name, platforms, folder / f"layout-{number}")
+            for number, (name, platforms) in enumerate(images.items())
+        }
+        yield Lab(folder, root, running, sizes, f"https://127.0.0.1:{ports['mirror']}/served")
+
+
+def test_everything_is_as_it_should_be(lab: Lab, tmp_path: Path) -> None:
+    outcome = lab.check(
+        tmp_path,
+        images=[lab.image("kolla/base:1"), lab.image("kolla/multi:1", "linux/amd64", "linux/arm64")],
+        packages=[{"index": f"{lab.mirror}/Packages.xz", "packages": ["podman"]}],
+    )
+    assert outcome.bad() == {}
+    assert outcome.status == 0
+    assert [message for _, _, message in outcome.of("storage-packages")] == ["4 packages, 1.5 KiB"]
+    (room,) = [one for one in outcome.results if one["check"] == "storage-room"]
+    assert f"images of 127.0.0.1:{lab.registry.port} 23" in room["expected"]
+    assert room["actual"].endswith(" free)")
+    assert "skopeo inspect --raw" in room["tried"]
+
+
+def test_layers_that_images_share_are_counted_once(lab: Lab, tmp_path: Path) -> None:
+    images = [lab.image("kolla/base:1"), lab.image("kolla/nova:1")]
+    outcome = lab.check(tmp_path, images=images, mirrors=[{"quota": "1 B"}], factor=1)
+    (found,) = [one for one in outcome.results if one["check"] == "storage-room"]
+    once = sum(lab.sizes[f"kolla/{name}:1"] for name in ("base", "nova")) - len(BASE)
+    assert found["status"] == "fail"
+    assert found["expected"].startswith(f"{once / 1024:.1f} KiB: 1 times {once / 1024:.1f} KiB")
+    twice = lab.check(tmp_path, images=images, mirrors=[{"quota": f"{2 * once - 1} B"}])
+    assert f"KiB for {2 * once / 1024:.1f} KiB: 2 times {once / 1024:.1f} KiB" in twice.bad()["storage-room"]
+    assert lab.check(tmp_path, images=images, mirrors=[{"quota": f"{2 * once} B"}]).bad() == {}
+
+
+@pytest.mark.parametrize(("packages", "size"), [(None, 11_577), (["podman"], 1_576), (["other"], 11_576)])
+def test_a_whole_index_or_packages_with_what_they_depend_on(
+    lab: Lab, tmp_path: Path, packages: list[str] | None, size: int
+) -> None:
+    source = {"index": f"{lab.mirror}/Packages.xz", **({"packages": packages} if packages else {})}
+    fits = lab.check(tmp_path, packages=[source], mirrors=[{"quota": f"{size} B"}], factor=1)
+    assert fits.bad() == {}
+    short = lab.check(tmp_path, packages=[source], mirrors=[{"quota": f"{size - 1} B"}], factor=1)
+    assert set(short.bad()) == {"storage-room"}
+
+
+def test_a_package_that_two_indices_list_is_counted_once(lab: Lab, tmp_path: Path) -> None:
+    sources = [{"index": f"{lab.mirror}/Packages.xz"}, {"index": str(lab.folder / "served" / "second")}]
+    outcome = lab.check(tmp_path, packages=sources, mirrors=[{"quota": "15577 B"}], factor=1)
+    assert outcome.bad() == {}
+
+
+def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
+    outcome = lab.check(
+        tmp_path,
+        images=[lab.image("kolla/base:1", "linux/arm64"), lab.image("kolla/multi:1", "linux/s390x")],
+        packages=[{"index": f"{lab.mirror}/Packages.xz", "packages": ["podmam", "broken"]}],
+    )
+    assert [message for _, _, message in outcome.of("storage-images")] == [
+        "has nothing for linux/arm64; it is for linux/amd64",
+        "has nothing for linux/s390x; it is for linux/amd64, linux/arm64",
+    ]
+    assert outcome.bad()["storage-packages"] == (
+        "the index has no podmam; nothing in the index satisfies broken: nowhere | nobody"
+    )
+    assert outcome.status == 1
+
+
+def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path: Path) -> None:
+    dead = free_port()
+    index = {"index": f"{lab.mirror}/Packages.xz"}
+    bad = [
+        {"index": f"https://127.0.0.1:{dead}/Packages"},
+        {"index": f"{lab.mirror}/nothing"},
+        {"index": f"{lab.mirror}/damaged.xz"},
+        {"index": lab.mirror.replace("/served", "/away")},
+    ]
+    images = [lab.image("kolla/base:1"), lab.image("kolla/none:1"), {"image": f"127.0.0.1:{dead}/a:1"}]
+    outcome = lab.check(tmp_path, images=images, packages=[index, *bad], mirrors=[ROOM, {"path": "/nowhere"}])
+    assert [status for _, status, _ in outcome.of("storage-images")] == ["pass", "error", "error"]
+    packages = outcome.of("storage-packages")
+    assert [status for _, status, _ in packages] == ["pass", *["error"] * 4]
+    said = [message for _, _, message in packages[1:]]
+    assert said[0].endswith("Connection refused")
+    assert said[1].endswith("HTTP status 404")
+    assert "damaged: " in said[2]
+    assert said[3].endswith("redirects to http://127.0.0.1:1/x")
+    room = outcome.bad()["storage-room"]
+    assert room.startswith("could not tell: 127.0.0.1:")
+    assert "the room at /nowhere" in room
+    assert outcome.status == 3
+
+
+def test_too_much_is_too_much_even_if_not_everything_is_known(lab: Lab, tmp_path: Path) -> None:
+    images = [lab.image("kolla/base:1"), lab.image("kolla/none:1")]
+    outcome = lab.check(tmp_path, images=images, mirrors=[{"quota": "1 kB"}])
+    assert [status for _, status, _ in outcome.of("storage-room")] == ["fail"]
+
+
+def test_a_registry_and_a_mirror_of_another_ca_are_not_believed(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "other.pem").write_bytes(make_ca("Other root").cert_pem)
+    storage = {
+        "images": [lab.image("kolla/base:1")],
+        "packages": [{"index": f"{lab.mirror}/Packages.xz"}],
+        "mirrors": [ROOM],
+    }
+    outcome = readiness(tmp_path, storage=storage, certificates={"bundle": "other.pem"})
+    assert "certificate signed by unknown authority" in outcome.bad()["storage-images"]
+    assert "its certificate does not verify" in outcome.bad()["storage-packages"]

@@ -1,0 +1,137 @@
+"""The one door for subprocesses: arguments as a list, always a time limit, never a shell.
+
+Here is what runs to its end; what runs beside us is in ``process.beside``, and a module of ours in ``process.worker``.
+Programs that parse hostile input run under prlimit(1), so that a crafted image cannot take the host's memory or CPU.
+"""
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from diskimage_validator.errors import EngineError
+from diskimage_validator.frozen import dataclass
+
+LOCALE = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+MORTAL: Final = ("setpriv", "--pdeathsig=KILL", "--")
+"""In front of a command that is to be ended with the thread that started it: PR_SET_PDEATHSIG, prctl(2)."""
+NOT_FOUND: Final = 127
+MAX_ERRORS: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits for one process: address space in bytes, CPU time in seconds (setrlimit(2)), None for no limit.
+
+    ``file_size`` is what it may write into a file, in bytes; None for no limit.
+    """
+
+    address_space: int = 1 << 30
+    cpu_seconds: int | None = 30
+    file_size: int | None = None
+
+    def command(self) -> list[str]:
+        """Return the prlimit(1) call that goes in front of a command."""
+        time = [] if self.cpu_seconds is None else [f"--cpu={self.cpu_seconds}"]
+        size = [] if self.file_size is None else [f"--fsize={self.file_size}"]
+        return ["prlimit", f"--as={self.address_space}", *time, *size, "--core=0", "--"]
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A finished process: exit status and the two outputs as text (undecodable bytes are replaced)."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def find_program(name: str) -> Path | None:
+    """Return the path of the program ``name``, or None if the host has none."""
+    found = shutil.which(name, path=LOCALE["PATH"])
+    return Path(found) if found else None
+
+
+def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None) -> Completed:
+    """Run ``command`` to its end, without standard input, and return what it said. Any exit status is returned.
+
+    ``timeout`` is in seconds. With ``limits`` it ends, like a Service, with the thread that called. Raises EngineError
+    if the program is missing or does not finish in time.
+    """
+    need(command[0])
+    full = [*limits.command(), *MORTAL, *command] if limits else command
+    try:
+        done = subprocess.run(
+            full,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=LOCALE,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s") from error
+    return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Completed:
+    """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
+
+    A program that is missing ends with status 127, as in a shell. What it started is ended with it when it exceeds the
+    time or the limit: EngineError is raised then.
+    """
+    name = find_program(command[0])
+    if name is None:
+        return Completed(NOT_FOUND, "", f"{command[0]}: not found")
+    deadline = time.monotonic() + timeout
+    output, errors = bytearray(), bytearray()
+    with (
+        subprocess.Popen(
+            [str(name), *command[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=LOCALE,
+            start_new_session=True,
+        ) as process,
+        selectors.DefaultSelector() as selector,
+    ):
+        try:
+            for stream in filter(None, (process.stdout, process.stderr)):
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s")
+                for key, _ in ready:
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is process.stdout:
+                        output += data
+                    else:
+                        errors = (errors + data)[:MAX_ERRORS]
+                if len(output) > limit:
+                    raise EngineError(f"{command[0]}: more than {limit} bytes of output")
+            status = process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"{command[0]} did not finish within {timeout:.0f} s") from error
+        finally:
+            # The group has the process' own number until somebody has waited for it.
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
+
+
+def need(program: str) -> None:
+    """Raise EngineError, with what to do, if the host does not have ``program``."""
+    if find_program(program) is None:
+        raise EngineError(f"{program} is not installed", f"install the package that provides {program}")

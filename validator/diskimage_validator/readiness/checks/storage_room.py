@@ -1,0 +1,125 @@
+"""The mirrors have room for ``factor`` times (2 by default) what they have to hold.
+
+The size is the sum over all images and packages, where a layer that several images share, and a package that several
+indices list, counts once; the finding tells it by source, and what sources have in common. The room is the free space
+of the file systems under ``mirrors`` (one file system counts once), on this host or on a node, and quotas as stated. So
+ask before the mirrors are filled, or with a smaller factor afterwards.
+
+.. rubric:: Example
+
+With this factory::
+
+    storage:
+      images:
+        - {image: "registry.internal:5000/kolla/nova-api:2026.1"}
+      mirrors:
+        - {path: /srv/mirror}
+        - {name: object store, quota: 2 TB}
+      factor: 2
+
+the line passes if the image has 600 MiB, and 2 TB and what is free at ``/srv/mirror`` are 1200 MiB or more.
+
+It fails if they are less. If a size or a room cannot be told, the rest may be too much already; if it is not, nothing
+is known: ERROR.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from diskimage_validator.facts.base import Unreadable
+from diskimage_validator.model import Finding, Severity, Status
+from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.checks import storage_images, storage_packages
+from diskimage_validator.readiness.checks.base import Question
+from diskimage_validator.readiness.factory import Factory
+from diskimage_validator.readiness.facts.storage import AskSpace, Stored
+from diskimage_validator.sizes import format_size
+
+ID: Final = "storage-room"
+TITLE: Final = "Room for the mirrors"
+SEVERITY: Final = Severity.CRITICAL
+LINE: Final = "Storage"
+
+SUBJECT: Final = "mirrors"
+
+
+def asks(factory: Factory) -> Iterator[Ask[Any]]:
+    """Yield the questions about all that has to be stored, and one per folder."""
+    yield from storage_images.asks(factory)
+    yield from storage_packages.asks(factory)
+    yield from _folders(factory)
+
+
+def _folders(factory: Factory) -> Iterator[AskSpace]:
+    for store in factory.rules.storage.mirrors if factory.rules.storage else ():
+        if store.path:
+            yield AskSpace(store.node, store.path)
+
+
+def check(question: Question) -> Iterator[Finding]:
+    """Yield one finding."""
+    storage = question.factory.rules.storage
+    if storage is None:
+        return
+    by_source, unknown = _wanted(question)
+    once = {stored.digest: stored.size for files in by_source.values() for stored in files}
+    total, needed = sum(once.values()), round(sum(once.values()) * storage.factor)
+    room, places, unknown_room = _room(question)
+    sums = [f"{source} {format_size(sum(one.size for one in set(files)))}" for source, files in by_source.items()]
+    shared = sum(sum(one.size for one in set(files)) for files in by_source.values()) - total
+    if shared:
+        sums.append(f"{format_size(shared)} of it in several")
+    expected = f"{format_size(needed)}: {storage.factor:g} times {format_size(total)} ({'; '.join(sums)})"
+    actual = f"{format_size(room)} ({'; '.join(places)})"
+    asked = list(dict.fromkeys(asks(question.factory)))
+    tried = "; ".join(dict.fromkeys(ask.tried for ask in asked))
+    when = max((question.seen[ask].when for ask in asked), default="")
+    message = f"{format_size(room)} for {expected}"
+    hint = ""
+    if unknown_room or (unknown and needed <= room):
+        status, message = Status.ERROR, f"could not tell: {'; '.join([*unknown, *unknown_room])} cannot be told"
+    elif needed > room:
+        status, hint = Status.FAIL, f"add {format_size(needed - room)}, or mirror less"
+    else:
+        status = Status.PASS
+    yield Finding(SUBJECT, status, message, expected, actual, hint, tried=tried, when=when)
+
+
+def _wanted(question: Question) -> tuple[dict[str, list[Stored]], list[str]]:
+    """Return what has to be stored by source, and whose size is not known."""
+    found: dict[str, list[Stored]] = {}
+    unknown = []
+    for image in storage_images.asks(question.factory):
+        images = question.seen[image].fact
+        if isinstance(images, Unreadable):
+            unknown.append(image.image)
+        else:
+            found.setdefault(f"images of {image.target}", []).extend(images.blobs)
+    for index in storage_packages.asks(question.factory):
+        packages = question.seen[index].fact
+        if isinstance(packages, Unreadable):
+            unknown.append(index.index)
+        else:
+            found.setdefault(f"packages of {index.target}", []).extend(packages.files)
+    return found, unknown
+
+
+def _room(question: Question) -> tuple[int, list[str], list[str]]:
+    """Return the room of all mirrors, that of each in words, and of which it is not known."""
+    room, places, unknown = 0, [], []
+    seen: set[tuple[str, str]] = set()
+    for store in question.factory.rules.storage.mirrors if question.factory.rules.storage else ():
+        if store.path is None:
+            room += store.quota or 0
+            places.append(f"{store}: {format_size(store.quota or 0)}")
+            continue
+        fact = question.seen[AskSpace(store.node, store.path)].fact
+        if isinstance(fact, Unreadable):
+            unknown.append(f"the room at {store.path}: {fact.reason}")
+        elif (store.node, fact.mountpoint) in seen:
+            places.append(f"{store}: on the same file system")
+        else:
+            seen.add((store.node, fact.mountpoint))
+            room += fact.free
+            places.append(f"{store}: {format_size(fact.free)} free")
+    return room, places, unknown

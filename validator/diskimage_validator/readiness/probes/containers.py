@@ -1,0 +1,133 @@
+"""Sizes of container images, out of their manifests: nothing is pulled.
+
+``skopeo inspect --raw`` gives a manifest as the registry has it: an OCI image index or a Docker manifest list, whose
+entries are asked for in turn, or the manifest of one image, whose configuration then tells its platform
+(https://github.com/opencontainers/image-spec, image-index.md and manifest.md).
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from diskimage_validator.errors import EngineError
+from diskimage_validator.process import NOT_FOUND, run_bounded
+from diskimage_validator.readiness.facts.storage import AskContainerImage, ContainerImage, Stored
+from diskimage_validator.readiness.probes.authorities import pem_bundle
+from diskimage_validator.readiness.probes.means import Means
+
+MAX_MANIFEST: Final = 4 * 1024 * 1024
+"""Bytes; the limit of containers/image."""
+MAX_ENTRIES: Final = 1_000
+
+
+def ask_container_image(ask: AskContainerImage, means: Means) -> ContainerImage:
+    """Return what an image takes in a registry. Raises a ValidatorError if that cannot be told."""
+    with tempfile.TemporaryDirectory(prefix="readiness-") as folder:
+        return _Inspection(ask, means, Path(folder)).read()
+
+
+class _Inspection:
+    """One image; ``folder`` holds what skopeo takes from files only: CAs and credentials."""
+
+    def __init__(self, ask: AskContainerImage, means: Means, folder: Path) -> None:
+        self._ask = ask
+        self._timeout = means.timeout
+        self._options = ["--tls-verify=true"]
+        if means.authorities:
+            (folder / "certs").mkdir()
+            (folder / "certs" / "ca.crt").write_bytes(pem_bundle(means.authorities))
+            self._options += ["--cert-dir", str(folder / "certs")]
+        if ask.auth:
+            auth = folder / "auth.json"  # the folder is ours alone
+            auth.write_bytes(ask.auth.read(means.folder))
+            self._options += ["--authfile", str(auth)]
+
+    def read(self) -> ContainerImage:
+        """Return the image with all platforms that are wanted."""
+        text = self._raw(self._ask.image)
+        top = self._parsed(text)
+        if "manifests" not in top:
+            return self._single(text, top)
+        entries = {_platform(entry.get("platform")): entry for entry in reversed(_entries(top, "manifests"))}
+        blobs = [_stored(text)]
+        wanted = [platform for platform in self._ask.platforms if platform in entries]
+        for platform in wanted:
+            text = self._raw(f"{_repository(self._ask.image)}@{_digest(entries[platform])}")
+            blobs += [_stored(text), *_blobs(self._parsed(text))]
+        missing = tuple(platform for platform in self._ask.platforms if platform not in entries)
+        return ContainerImage(tuple(dict.fromkeys(blobs)), tuple(sorted(entries)), missing)
+
+    def _single(self, text: str, manifest: dict[str, Any]) -> ContainerImage:
+        platform = _platform(self._parsed(self._raw(self._ask.image, "--config")))
+        missing = tuple(wanted for wanted in self._ask.platforms if wanted != platform)
+        blobs = [_stored(text), *_blobs(manifest)] if platform in self._ask.platforms else []
+        return ContainerImage(tuple(dict.fromkeys(blobs)), (platform,), missing)
+
+    def _raw(self, reference: str, *options: str) -> str:
+        command = ["skopeo", "inspect", "--raw", *options, *self._options, f"docker://{reference}"]
+        done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST)
+        if done.status == NOT_FOUND:
+            raise EngineError("skopeo is not installed", "install the package skopeo")
+        if done.status:
+            raise EngineError(f"skopeo inspect {reference}: {_reason(done.stderr)}", _HINT)
+        return done.stdout
+
+    def _parsed(self, text: str) -> dict[str, Any]:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise EngineError(f"{self._ask.image}: the manifest is no JSON: {error}") from error
+        if not isinstance(found, dict):
+            raise EngineError(f"{self._ask.image}: the manifest is no object")
+        return found
+
+
+_HINT: Final = "is the image in that registry, is its CA in 'certificates.bundle', and are credentials needed ('auth')?"
+
+
+def _reason(stderr: str) -> str:
+    """Return the message of skopeo's last line, which logrus writes as ``msg="..."``."""
+    line = (stderr.strip().splitlines() or ["no reason"])[-1]
+    return line.partition("msg=")[2].strip('"').replace('\\"', '"') or line
+
+
+def _repository(image: str) -> str:
+    name = image.partition("@")[0]
+    host, slash, path = name.partition("/")
+    return host + slash + path.partition(":")[0]
+
+
+def _entries(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = manifest.get(key)
+    if not isinstance(entries, list) or len(entries) > MAX_ENTRIES or not all(isinstance(one, dict) for one in entries):
+        raise EngineError(f"a manifest without a proper list of '{key}'", "images of schema 1 have to be built anew")
+    return entries
+
+
+def _platform(found: Any) -> str:
+    found = found if isinstance(found, dict) else {}
+    return "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    digest = str(entry.get("digest"))
+    if not digest.startswith("sha256:") or not digest.removeprefix("sha256:").isalnum():
+        raise EngineError("an entry of a manifest without a sha256")
+    return digest
+
+
+def _blobs(manifest: dict[str, Any]) -> Iterator[Stored]:
+    config = manifest.get("config")
+    for entry in [*([config] if isinstance(config, dict) else []), *_entries(manifest, "layers")]:
+        size = entry.get("size")
+        if not isinstance(size, int) or size < 0:
+            raise EngineError("an entry of a manifest without a size")
+        yield Stored(_digest(entry), size)
+
+
+def _stored(text: str) -> Stored:
+    data = text.encode()
+    return Stored(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))

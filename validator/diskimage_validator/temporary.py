@@ -1,0 +1,100 @@
+"""Temporary folders that nobody else enters, and that are removed even if their owner could not do it.
+
+Each has a file ``lock``, on which its owner holds a flock(2) for as long as it lives, however it ends. So a folder of
+ours whose lock is free was left by somebody who was killed, and whoever makes the next one removes it. Neither its age
+nor its name alone says so: what somebody else called alike, or has another owner, stays.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+PREFIX: Final = "diskimage-validator-"
+LOCK: Final = "lock"
+_swept: set[str] = set()
+"""Folders in which this process has looked for what was left."""
+
+
+class TemporaryFolder:
+    """A folder with mode 0700 in ``parent``, or where tempfile makes them. ``close`` removes it and all in it.
+
+    Raises OSError if there can be none.
+    """
+
+    def __init__(self, parent: str | None = None) -> None:
+        parent = parent or tempfile.gettempdir()
+        if parent not in _swept:
+            _swept.add(parent)
+            remove_left_behind(parent)
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+            lock = self._take_lock()
+            if lock is not None:
+                self._lock = lock
+                return
+
+    def _take_lock(self) -> int | None:
+        """Return the lock. None if somebody took the folder for left behind: it was not locked at once."""
+        try:
+            lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = os.fstat(lock).st_nlink > 0
+        except OSError as error:
+            is_ours = error.errno != errno.EWOULDBLOCK  # a file system without locks: then nobody else gets one either
+        if is_ours:
+            return lock
+        os.close(lock)
+        return None
+
+    def close(self) -> None:
+        """Remove the folder. Calling it twice is harmless."""
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            shutil.rmtree(self.path, ignore_errors=True)
+            os.close(lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def remove_left_behind(parent: str) -> None:
+    """Remove what is in ``parent`` of those of our account who did not live to do it. What cannot be removed stays."""
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(PREFIX):
+                with suppress(OSError):
+                    _remove_if_left(entry.path)
+
+
+def _remove_if_left(path: str) -> None:
+    """Remove the folder at ``path`` if its lock is free. Raises OSError if it is not, or no such folder."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(folder)
+        if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != 0o700:
+            return
+        lock = os.open(LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            kept = os.fstat(lock)
+            if stat.S_ISREG(kept.st_mode) and kept.st_uid == found.st_uid and kept.st_size == 0:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path, ignore_errors=True)
+        finally:
+            os.close(lock)
+    finally:
+        os.close(folder)
