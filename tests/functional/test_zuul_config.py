@@ -32,7 +32,7 @@ def test_the_configuration_is_zuuls(parsed: list[Parsed]) -> None:
         assert job["parent"] in jobs["jobs"]
         assert job["image"] in (*images["images"], None)
     (project,) = images["projects"]
-    assert project == {
+    assert {pipeline: found["jobs"] for pipeline, found in project.items()} == {
         "image": ["build-debian-bookworm-airgap"],
         "image-validate": ["validate-debian-bookworm-airgap"],
         "image-promote": ["promote-debian-bookworm-airgap"],
@@ -46,6 +46,15 @@ def test_a_built_image_is_validated_on_a_node_before_it_is_used(parsed: list[Par
     assert True not in pipelines["image"]["validated"]  # so that Zuul asks for a validation
     assert pipelines["image-validate"]["validated"] == [True]
     assert pipelines["image-validate"]["refused"] == [False]
+
+
+def test_whoever_promotes_says_what_and_not_what_is_demanded_of_it(parsed: list[Parsed]) -> None:
+    (project,) = parsed[1]["projects"]
+    names = {f"promote_diskimage_{name}" for name in ("url", "sha256", "statement_url")}
+    assert set(project["image-promote"]["parameters"]) == names
+    assert parsed[2]["pipelines"]["image-promote"]["allows_parameters"]
+    demanded = {"diskimage_policy", "diskimage_public_keys", "diskimage_max_age"}
+    assert demanded <= set(parsed[1]["jobs"]["promote-debian-bookworm-airgap"]["variables"])
 
 
 def test_what_the_jobs_name_is_there(parsed: list[Parsed]) -> None:

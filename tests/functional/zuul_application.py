@@ -133,5 +133,6 @@ class Build:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_REMOTE_TEMP": str(self.folder / "ansible/remote"),
             "ANSIBLE_ROLES_PATH": ":".join(map(str, roles)),
+            "LC_ALL": "C.UTF-8",
             "ZUUL_JOBDIR": str(self.folder),
         }

@@ -43,6 +43,7 @@ def parse(connections: Any, file: Path) -> dict[str, Any]:
         "images": [image.name for image in parsed.images],
         "pipelines": {
             pipeline.name: {
+                "allows_parameters": pipeline.allow_parameters,
                 "builds_images": pipeline.builds_images,
                 "events": sorted(str(kind) for event in pipeline.event_filters for kind in event._types),
                 "validated": [getattr(action, "image_validated", None) for action in pipeline.success_actions],
@@ -51,7 +52,10 @@ def parse(connections: Any, file: Path) -> dict[str, Any]:
             for pipeline in parsed.pipelines
         },
         "projects": [
-            {pipeline: list(jobs.job_list.jobs) for pipeline, jobs in project.pipelines.items()}
+            {
+                pipeline: {"jobs": list(found.job_list.jobs), "parameters": list(found.parameters)}
+                for pipeline, found in project.pipelines.items()
+            }
             for project in parsed.projects
         ],
     }

@@ -26,7 +26,7 @@ from diskimage_validator.image_file import _inspect_header
 from diskimage_validator.policy import parse_policy, shipped_policies, shipped_text
 from diskimage_validator.policy_files import parse_chain
 from diskimage_validator.versions import compare
-from tests.fuzz import seeds
+from tests.fuzz import evidence, seeds
 from tests.fuzz.target import LARGE, Target, of_fact
 from tests.support import ext_images, images, lvm_disk, node
 from tests.support.asking import facts_of
@@ -252,12 +252,15 @@ _FUNCTIONS: Final = (
     Target("facts-replay", _replay, limit=LARGE, seeds=_dumped),
     Target("fat", _fat, limit=seeds.SMALLEST_FAT, seeds=seeds.fat),
     Target("image-header", _image, seeds=seeds.disk_images),
+    Target("envelope", evidence.envelope, seeds=evidence.envelope_seeds),
+    Target("json-report", evidence.report, limit=LARGE, seeds=evidence.report_seeds),
     Target("loader-cache", lambda data: len(parse_cache(data)), seeds=seeds.loader_cache),
     Target("lvm", _lvm, seeds=seeds.lvm),
     Target("openpgp", openpgp.issuer, seeds=seeds.openpgp),
     Target("partitions", _partitions, limit=LARGE, seeds=seeds.partitions),
     Target("policy", _policy, seeds=_policies),
     Target("rpm-header", _rpm_header, seeds=seeds.rpm_headers),
+    Target("statement", evidence.statement, seeds=evidence.statement_seeds),
     Target("versions", _versions),
 )
 _BINARIES: Final = (

@@ -15,6 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import SSlibKey
 
 from diskimage_validator.cli import run
 from diskimage_validator.model import Report, Severity, TargetInfo
@@ -104,6 +107,15 @@ def test_a_signature_is_over_the_pre_authentication_encoding(tree: dict[str, Ent
     signed = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     (signature,) = envelope["signatures"]
     KEY.public_key().verify(base64.b64decode(signature["sig"]), signed, ec.ECDSA(SHA256()))
+
+
+def test_others_verify_the_envelope_with_their_library(tree: dict[str, Entry], tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(pem(KEY))
+    envelope = Envelope.from_dict(statement(tmp_path, sound(tree), "--key", str(key)))
+    assert envelope.verify([SSlibKey.from_crypto(KEY.public_key())], 1)
+    with pytest.raises(VerificationError):
+        envelope.verify([SSlibKey.from_crypto(ec.generate_private_key(ec.SECP256R1()).public_key())], 1)
 
 
 def test_the_key_comes_from_the_environment_or_standard_input(

@@ -113,6 +113,10 @@ def test_of_readiness_only_probes_talk_to_the_network() -> None:
             assert not talkers & {imported.split(".")[0] for imported in imports(tree)}, name
 
 
+def test_evidence_is_made_of_reports_and_knows_nothing_of_images_or_how_they_were_judged() -> None:
+    assert offenders("attestation", "engines", "checks", "policy", "policy_model", "runner", "cli", "process") == []
+
+
 def test_what_is_at_the_bottom_imports_nothing_from_above() -> None:
     for name, tree in modules():
         if name.split(".")[0] in PURE:

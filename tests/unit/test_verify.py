@@ -4,6 +4,7 @@ import base64
 import datetime
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -256,6 +257,10 @@ def test_wrong_usage_is_no_refusal(
     assert reason in capsys.readouterr().err
 
 
-def test_an_image_that_cannot_be_read_is_no_refusal(factory: Factory) -> None:
+def test_an_image_that_cannot_be_read_is_no_refusal(factory: Factory, capsys: pytest.CaptureFixture[str]) -> None:
     factory.image.unlink()
     assert factory.verify() == 3
+    assert "No such file" in capsys.readouterr().err
+    os.mkfifo(factory.image)
+    assert factory.verify() == 3
+    assert "is no image file" in capsys.readouterr().err

@@ -72,6 +72,9 @@ def _sha256(image: str | None, given: str | None) -> str:
     if image is None:
         return _hex("--sha256", given or "")
     try:
+        if not Path(image).is_file():
+            Path(image).stat()
+            raise TargetError(f"{image} is no image file", "--sha256 asks about an image that is elsewhere")
         return Digest(Path(image)).result()
     except (OSError, ValueError) as error:
         raise TargetError(f"cannot read {image}: {getattr(error, 'strerror', None) or error}") from error
