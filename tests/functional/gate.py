@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from airgap_image_factory.block_device.devices import attached_loops, mount_points
 from tests.functional.tiny import tiny_environment
+from tests.functional.traces import traces
 
 COMMAND: Final = (sys.executable, "-m", "airgap_image_factory.gate")
 NODEPOOL: Final = ("-x", "--checksum", "--no-tmpfs", "--qemu-img-options", "compat=0.10")
@@ -70,25 +70,20 @@ class GateRunner:
 
     def leftovers(self) -> list[str]:
         """Return what a build must never leave: mounts, loop devices, temporary files, processes, hidden folders."""
-        found = [f"loop {loop.device}" for loop in attached_loops(self.folder)]
-        found += [f"mount {point}" for point in mount_points() if Path(point).is_relative_to(self.folder)]
-        found += [f"file {path.name}" for path in (*self.tmp.iterdir(), *self.images.glob(".*"))]
-        return found + [f"process {pid} {name}" for pid, name in using(self.folder)]
+        found = [*traces(self.folder), *(f"file {path}" for path in (*self.tmp.iterdir(), *self.images.glob(".*")))]
+        return [*found, *(f"process {pid} {line}" for pid, line in inside(self.folder))]
 
 
-def using(folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield (pid, command line) of processes that name ``folder``, run in it or have a file of it open for writing."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
+def inside(folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield (pid, command line) of processes that run in ``folder``, or have it for their temporary files."""
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            places = [str((entry / "root").readlink()), str((entry / "cwd").readlink())]
+            places = [str((entry / name).readlink()) for name in ("root", "cwd")]
             environment = (entry / "environ").read_bytes()
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        inside = any(place.startswith(str(folder)) for place in places)
-        if inside or str(folder) in line or f"TMPDIR={folder}".encode() in environment:
+        if any(place.startswith(str(folder)) for place in places) or f"TMPDIR={folder}".encode() in environment:
             yield int(entry.name), line
 
 

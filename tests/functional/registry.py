@@ -28,6 +28,7 @@ storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
 http:
   addr: 127.0.0.1:{port}
   tls: {{certificate: {folder}/server.crt, key: {folder}/server.key, clientcas: {clients}}}
+{more}
 """
 
 
@@ -92,17 +93,20 @@ def _layer(files: dict[str, bytes]) -> bytes:
 
 
 @contextlib.contextmanager
-def registry(folder: Path, server: Issued, authority: Issued, clients: Path | None = None) -> Iterator[Registry]:
+def registry(
+    folder: Path, server: Issued, authority: Issued, clients: Path | None = None, more: str = ""
+) -> Iterator[Registry]:
     """Run docker-registry with the certificate ``server``, signed by ``authority``, until the block ends.
 
-    ``clients``: PEM file with the CA of the certificates that it demands of its clients, if it does.
+    ``clients``: PEM file with the CA of the certificates that it demands of its clients, if it does; ``more``: further
+    configuration, YAML.
     """
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)
     (folder / "config.yml").write_text(
-        CONFIGURATION.format(folder=folder, port=port, clients=[str(clients)] if clients else [])
+        CONFIGURATION.format(folder=folder, port=port, clients=[str(clients)] if clients else [], more=more)
     )
     running = Registry(port, folder, ssl.create_default_context(cadata=authority.cert_pem.decode()))
     with (folder / "log").open("wb") as log:

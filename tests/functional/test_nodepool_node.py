@@ -11,13 +11,14 @@ import yaml
 
 from diskimage_validator.elements import elements_path
 from tests.elements.pki import Issued, make_server
-from tests.functional.conftest import BUILD_TIMEOUT, MakeBuilder, identity
+from tests.functional.conftest import BUILD_TIMEOUT, MakeBuilder, RunValidator, identity
 from tests.functional.openstack_cloud import openstack_cloud
 from tests.functional.tls_mirror import TlsMirror
 from tests.functional.traces import traces
 
 SHIPPED = Path(__file__).parents[2] / "nodepool/nodepool.yaml"
 IMAGE = "debian-bookworm-podman"
+FORMATS = ("qcow2", "raw")
 
 
 def here(mirror: TlsMirror, authority: Path, public: Path, folder: Path) -> dict[str, str]:
@@ -49,7 +50,9 @@ def shipped(places: dict[str, str], image: str) -> dict[str, Any]:
     whole: dict[str, Any] = yaml.safe_load(text)
     for name in ("images-dir", "build-log-dir"):
         del whole[name]
-    whole["diskimages"] = [one for one in whole["diskimages"] if one.get("abstract") or one["name"] == image]
+    abstract = [one for one in whole["diskimages"] if one.get("abstract")]
+    (wanted,) = [one for one in whole["diskimages"] if one["name"] == image]
+    whole["diskimages"] = [*abstract, {**wanted, "formats": list(FORMATS)}]
     (provider,) = whole["providers"]
     provider |= {"diskimages": [{"name": image}], "pools": []}
     return {**whole, "labels": []}
@@ -69,19 +72,38 @@ def test_the_shipped_configuration_builds_and_uploads_a_node(
         builder.built(IMAGE, timeout=BUILD_TIMEOUT)
         builder.wait_for(r"in internal-cloud is ready$", timeout=120)
         (row,) = builder.list_images()
-        assert (row["Image"], row["State"], row["Formats"]) == (IMAGE, "ready", "qcow2")
+        assert (row["Image"], row["State"], set(row["Formats"].split(","))) == (IMAGE, "ready", set(FORMATS))
         builder.stop()
-    base = builder.images / row["ID"]
-    reports = base.with_name(f"{base.name}.d")
-    report = json.loads((reports / "report-qcow2.json").read_text())
-    root = json.loads((reports / "root-report.json").read_text())
-    assert report["policy"]["name"] == root["policy"]["name"] == "container-node"
-    assert report["summary"]["pass"] > root["summary"]["pass"] > 20
-    (sent,) = cloud.active(IMAGE)
-    assert sent.sha256 == report["target"]["sha256"]
-    assert base.with_name(f"{base.name}.qcow2.sha256").read_text().startswith(f"{sent.sha256} ")
-    # Smaller than what Nodepool asks for, because the configuration says so.
-    told = subprocess.check_output(["qemu-img", "info", "-f", "qcow2", "--output=json", f"{base}.qcow2"])
-    assert json.loads(told)["format-specific"]["data"]["compression-type"] == "zstd"
     assert traces(folder) == []
     assert list(builder.temporary.iterdir()) == []
+
+    # Both files were judged, are what their checksums say, and the validator agrees afterwards.
+    base = builder.images / row["ID"]
+    reports = base.with_name(f"{base.name}.d")
+    root = json.loads((reports / "root-report.json").read_text())
+    for name in FORMATS:
+        check_judged(
+            base.with_name(f"{base.name}.{name}"), json.loads((reports / f"report-{name}.json").read_text()), root
+        )
+    verdict = RunValidator(tmp_path / "node-ca.pem", tmp_path)(base.with_name(f"{base.name}.qcow2"))
+    assert (verdict.status, verdict.failed()) == (0, set())
+    (sent,) = cloud.active(IMAGE)
+    assert sent.sha256 == json.loads((reports / "report-qcow2.json").read_text())["target"]["sha256"]
+    # Compressed otherwise than Nodepool asks for, because the configuration says so.
+    told = subprocess.check_output(["qemu-img", "info", "-f", "qcow2", "--output=json", f"{base}.qcow2"])
+    assert json.loads(told)["format-specific"]["data"]["compression-type"] == "zstd"
+    # Nothing of the gate is in the image, and its verdict is the last thing in the log.
+    assert "DIB_GATE" not in (reports / "dib-manifests/dib_environment").read_text()
+    *_, last, status = builder.build_log(IMAGE, row["ID"].removeprefix(f"{IMAGE}-")).splitlines()
+    assert "disk-image-create-validated: PASSED: " in last
+    assert status == "Exit code: 0"
+
+
+def check_judged(image: Path, report: dict[str, Any], root: dict[str, Any]) -> None:
+    """The report is of this very file, which passed, as its root did."""
+    assert report["policy"]["name"] == root["policy"]["name"] == "container-node"
+    assert report["summary"]["fail"] == report["summary"]["error"] == 0
+    assert report["summary"]["pass"] >= root["summary"]["pass"] > 90
+    assert report["target"]["sha256"] == Path(f"{image}.sha256").read_text()[:64]
+    for kind in ("sha256", "md5"):
+        subprocess.run([f"{kind}sum", "--check", f"{image}.{kind}"], check=True, stdout=subprocess.DEVNULL)

@@ -14,11 +14,12 @@ from tests.functional.readiness_lab import Outcome, readiness
 POLICY = "container-node"
 
 
-@pytest.fixture
-def report(node_image: BuiltImage, run_validator: RunValidator, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def report(node_image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Validate the image, and give the report."""
-    assert run_validator(node_image.path).status == 0
-    return tmp_path / "report.json"
+    folder = tmp_path_factory.mktemp("report")
+    assert RunValidator(node_image.authority, folder)(node_image.path).status == 0
+    return folder / "report.json"
 
 
 def check(image: BuiltImage, folder: Path, bundle: Path | None = None, **node: Any) -> Outcome:
@@ -28,7 +29,7 @@ def check(image: BuiltImage, folder: Path, bundle: Path | None = None, **node: A
 
 
 def test_the_image_passes_and_the_report_is_about_it(node_image: BuiltImage, report: Path, tmp_path: Path) -> None:
-    outcome = check(node_image, tmp_path, report=report.name)
+    outcome = check(node_image, tmp_path, report=str(report))
     assert outcome.bad() == {}
     assert outcome.status == 0
     assert outcome.of("image-policy")[0][2].startswith(f"passes {POLICY}: ")

@@ -1,6 +1,8 @@
 """The line Storage, against a real registry and real indices: once green, and once red for each way to fail."""
 
+import base64
 import hashlib
+import json
 import lzma
 import os
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import pytest
 
 from tests.elements.pki import Issued, make_ca, make_server
@@ -189,3 +192,18 @@ def test_a_registry_and_a_mirror_of_another_ca_are_not_believed(lab: Lab, tmp_pa
     outcome = readiness(tmp_path, storage=storage, certificates={"bundle": "other.pem"})
     assert "certificate signed by unknown authority" in outcome.bad()["storage-images"]
     assert "its certificate does not verify" in outcome.bad()["storage-packages"]
+
+
+def test_credentials_come_from_a_secret(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = bcrypt.hashpw(b"hunter2", bcrypt.gensalt(4)).decode()
+    (tmp_path / "htpasswd").write_text(f"reader:{password}\n")
+    more = f"auth: {{htpasswd: {{realm: test, path: {tmp_path}/htpasswd}}}}"
+    with registry(tmp_path / "closed", make_server(lab.root, ["127.0.0.1"]), lab.root, more=more) as closed:
+        image = {"image": f"127.0.0.1:{closed.port}/kolla/none:1"}
+        nobody = lab.check(tmp_path, images=[image])
+        token = base64.b64encode(b"reader:hunter2").decode()
+        monkeypatch.setenv("AUTH", json.dumps({"auths": {f"127.0.0.1:{closed.port}": {"auth": token}}}))
+        somebody = lab.check(tmp_path, images=[image], auth="env:AUTH")
+    assert "authentication required" in nobody.bad()["storage-images"]
+    assert "manifest unknown" in somebody.bad()["storage-images"]
+    assert token not in (tmp_path / "readiness.json").read_text()

@@ -1,13 +1,18 @@
 """The line Certificates, against real servers: once green, and once red for each way to fail."""
 
+import contextlib
 import datetime
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from diskimage_validator.cli import run
 from tests.elements.pki import DAY, Issued, make_ca, make_server
@@ -241,3 +246,21 @@ def test_the_image_has_the_bundle_and_accepts_the_endpoint(
     assert set(wrong.bad()) == {"tls-baked", "tls-image"}
     assert wrong.bad()["tls-baked"].startswith("neither in the generated bundle nor among the local anchors")
     assert "CN=Readiness root, the issuer of CN=Readiness issuer, is neither presented" in wrong.bad()["tls-image"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_ends_at_once_and_leaves_nothing(lab: Lab, tmp_path: Path, sent: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        endpoint = {"name": NAME, "port": deaf.getsockname()[1], "addresses": ["127.0.0.1"]}
+        document = {"version": 1, "name": "test", "endpoints": [endpoint], "certificates": lab.certificates}
+        (tmp_path / "factory.yaml").write_text(yaml.safe_dump({**document, "limits": {"timeout": 300}}))
+        command = [sys.executable, "-m", "diskimage_validator", "readiness", str(tmp_path / "factory.yaml")]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        link, _ = deaf.accept()
+        running.send_signal(sent)
+        assert running.communicate(timeout=20)[0] == b""
+        assert running.returncode in (130, 143)
+        link.settimeout(20)
+        with link, contextlib.suppress(ConnectionResetError):
+            while link.recv(4096):  # the connection ends when the program that made it does
+                pass

@@ -26,6 +26,7 @@ FIRST: Final = (
     "test_engine_boot_uefi",
     "test_nodepool_node",
     "test_nodepool_gate",
+    "test_nodepool_container",
     "test_engine_ssh_image",
 )
 """A build of their own, the build that the others share, and so on, down from the longest."""

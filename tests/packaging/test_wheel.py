@@ -53,6 +53,7 @@ def hooks(elements: Path) -> dict[str, bool]:
 def test_the_wheel_has_both_packages_and_the_policies(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "diskimage_validator/policies/container-node.yaml" in names
+    assert "diskimage_validator/readiness/factory.yaml" in names
     assert "diskimage_validator/engines/guestfs.py" in names
     for name in ("schemas/report.schema.json", "schemas/summary.schema.json", "templates/report.html"):
         assert f"diskimage_validator/reports/{name}" in names

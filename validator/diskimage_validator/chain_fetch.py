@@ -12,7 +12,7 @@ from diskimage_validator.endpoints import Address
 from diskimage_validator.errors import EngineError, UsageError, ValidatorError
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_files import parse_chain
-from diskimage_validator.process import Limits, find_program, run
+from diskimage_validator.process import MORTAL, Limits, find_program, run
 
 HTTPS: Final = 443
 TIMEOUT: Final = 10.0
@@ -53,7 +53,15 @@ def fetch_session(address: Address, *, ip: str = "", timeout: float = TIMEOUT, o
     if find_program("openssl") is None:
         raise EngineError("openssl is not installed", "install the package openssl, or give the chain as a file")
     # Names are host names or IP addresses (see parse_address), so they cannot be taken for options.
-    command = ["openssl", "s_client", "-connect", str(Address(ip or target.name, target.port)), "-showcerts", *options]
+    command = [
+        *MORTAL,
+        "openssl",
+        "s_client",
+        "-connect",
+        str(Address(ip or target.name, target.port)),
+        "-showcerts",
+        *options,
+    ]
     command += ["-noservername"] if target.ip else ["-servername", target.name]
     try:
         done = run(command, timeout=timeout, limits=LIMITS)

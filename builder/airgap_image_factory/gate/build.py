@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from airgap_image_factory.dib import check_sudo, program, run_dib, search_path
+from airgap_image_factory.dib import check_sudo, program, search_path
+from airgap_image_factory.dib_process import run_dib
 from airgap_image_factory.errors import BuildError
 from airgap_image_factory.gate.front import interruption, is_interrupted
 from airgap_image_factory.gate.log import BuildLog

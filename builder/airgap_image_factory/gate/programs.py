@@ -18,6 +18,9 @@ LIMITS: Final = Limits(address_space=8 << 30, cpu_seconds=None)
 STALL: Final = 1800.0
 """Seconds without a word after which a program counts as hung. qemu-img -p speaks at every hundredth of its way."""
 
+ENDING: Final = 10.0
+"""Seconds that a program gets to end after it has closed its output."""
+
 _PROGRESS: Final = re.compile(rb"\(([\d.]+)/100%\)")
 
 
@@ -74,7 +77,7 @@ def run_program(
     service = Service(command, limits=LIMITS, offline=False, talks=True)
     try:
         said = _listen(service, sign, what, progress)
-        service.wait(STALL)
+        service.wait(ENDING)
     finally:
         service.stop()
         service.output.close()

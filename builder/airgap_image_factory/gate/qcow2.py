@@ -36,6 +36,9 @@ SECTORS_SHIFT: Final = 62 - (CLUSTER_BITS - 8)
 ZSTD_FEATURE: Final = 1 << 3
 """Incompatible feature bit 3: the header says how clusters are compressed."""
 
+ZLIB_LEVEL: Final = 5
+"""Of zlib-ng: a ninth less time than 6, its default, for a tenth of a percent more bytes."""
+
 ZEROES: Final = bytes(CLUSTER)
 Packer = Callable[[bytes], bytes]
 
@@ -45,7 +48,7 @@ def zlib_packer() -> Packer:
     from zlib_ng import zlib_ng
 
     def pack(data: bytes) -> bytes:
-        packer = zlib_ng.compressobj(zlib_ng.Z_DEFAULT_COMPRESSION, zlib_ng.DEFLATED, -12, 9)
+        packer = zlib_ng.compressobj(ZLIB_LEVEL, zlib_ng.DEFLATED, -12, 9)
         return packer.compress(data) + packer.flush()
 
     return pack
@@ -80,7 +83,7 @@ def _packed(
     source: int, size: int, zstd: bool, stop: Callable[[], None], progress: Callable[[float], None]
 ) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield (index, content, packed content) of every cluster that is not all zeroes, in order."""
-    workers = os.cpu_count() or 1
+    workers = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(workers) as pool:
         # A compressor is for one thread at a time.
         packers = deque(zstd_packer() if zstd else zlib_packer() for _ in range(workers))

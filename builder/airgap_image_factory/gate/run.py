@@ -20,6 +20,7 @@ from airgap_image_factory.gate.placing import REJECTED, merge, publish, put_asid
 from airgap_image_factory.gate.settings import Settings, read_settings
 from airgap_image_factory.gate.verdicts import Verdict, judge, to_judge
 from airgap_image_factory.gate.workspace import workspace
+from diskimage_validator.digest import begin
 from diskimage_validator.policy import load_policy
 from diskimage_validator.policy_model import Policy
 
@@ -144,8 +145,12 @@ def _finish(gate: Gate, work: Path, made: Path, reports: Path, root: RootVerdict
         log.say(f"{NAME}: {one.output.path.name}: {one.size} bytes in {one.seconds:.1f} s")
     images += [output.path for output in outputs]
     verdicts: list[Verdict] = []
-    for name in to_judge(invocation.disks):
-        image = next((one.path for one in outputs if one.format == name), raw)
+    judged = {
+        name: next((one.path for one in outputs if one.format == name), raw) for name in to_judge(invocation.disks)
+    }
+    for image in judged.values():
+        begin(image)  # the digest of the largest takes longer than the verdict on any other
+    for name, image in judged.items():
         final = invocation.base.with_name(image.name)
         log.say(f"{NAME}: validating {image.name}")
         verdicts.append(judge(image, name, final, gate.policy, gate.settings, reports))

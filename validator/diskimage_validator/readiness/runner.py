@@ -1,9 +1,9 @@
 """From a factory to a Report: all questions in parallel, then the checks over what was seen."""
 
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from diskimage_validator.engines.ssh.options import SshOptions
@@ -15,6 +15,7 @@ from diskimage_validator.readiness.asking import Ask, Evidence, Seen
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.checks.base import Question
 from diskimage_validator.readiness.factory import Factory
+from diskimage_validator.readiness.parallel import answers
 from diskimage_validator.readiness.plan import planned
 from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
@@ -59,24 +60,18 @@ def check_readiness(
     )
 
 
-def _gather(factory: Factory, questions: Iterable[Ask[Any]], ssh: SshOptions, progress: Callable[[str], None]) -> Seen:
+def _gather(factory: Factory, questions: Sequence[Ask[Any]], ssh: SshOptions, progress: Callable[[str], None]) -> Seen:
     """Ask all, several at a time. A probe that fails costs nobody else the answer."""
     from diskimage_validator.readiness.probes.means import Means
 
     limits = factory.rules.limits
     means = Means(limits.timeout, factory.resolvers, factory.folder, factory.authorities, ssh, factory.policies)
     evidence: dict[Ask[Any], Evidence[Any]] = {}
-    executor = ThreadPoolExecutor(max_workers=limits.parallel)
-    try:
-        pending = {executor.submit(_ask, ask, means): ask for ask in questions}
-        progress(f"asking {len(pending)} questions")
-        for future in as_completed(pending):
-            ask = pending[future]
-            evidence[ask] = future.result()
-            waiting = next((other for one, other in pending.items() if not one.done()), ask)
-            progress(f"{len(evidence)} of {len(pending)} answered; {waiting.tried}")
-    finally:
-        executor.shutdown(cancel_futures=True)
+    progress(f"asking {len(questions)} questions")
+    for ask, answer in answers(questions, partial(_ask, means=means), limits.parallel):
+        evidence[ask] = answer
+        waiting = next((other for other in questions if other not in evidence), ask)
+        progress(f"{len(evidence)} of {len(questions)} answered; {waiting.tried}")
     return Seen(evidence)
 
 

@@ -5,18 +5,20 @@ entries are asked for in turn, or the manifest of one image, whose configuration
 (https://github.com/opencontainers/image-spec, image-index.md and manifest.md).
 """
 
+import contextlib
 import hashlib
 import json
-import tempfile
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from diskimage_validator.errors import EngineError
-from diskimage_validator.process import NOT_FOUND, run_bounded
+from diskimage_validator.process import MORTAL, NOT_FOUND, run_bounded
 from diskimage_validator.readiness.facts.storage import AskContainerImage, ContainerImage, Stored
 from diskimage_validator.readiness.probes.authorities import pem_bundle
 from diskimage_validator.readiness.probes.means import Means
+from diskimage_validator.temporary import TemporaryFolder
 
 MAX_MANIFEST: Final = 4 * 1024 * 1024
 """Bytes; the limit of containers/image."""
@@ -25,14 +27,26 @@ MAX_ENTRIES: Final = 1_000
 
 def ask_container_image(ask: AskContainerImage, means: Means) -> ContainerImage:
     """Return what an image takes in a registry. Raises a ValidatorError if that cannot be told."""
-    with tempfile.TemporaryDirectory(prefix="readiness-") as folder:
-        return _Inspection(ask, means, Path(folder)).read()
+    with TemporaryFolder() as folder, _credentials(ask, means) as auth:
+        return _Inspection(ask, means, folder.path, auth).read()
+
+
+@contextlib.contextmanager
+def _credentials(ask: AskContainerImage, means: Means) -> Iterator[str]:
+    """Give the name of a file with the credentials, in memory: on a disk they might outlive us. Empty without any."""
+    if ask.auth is None:
+        yield ""
+        return
+    with os.fdopen(os.memfd_create("auth", os.MFD_CLOEXEC), "wb") as file:
+        file.write(ask.auth.read(means.folder))
+        file.flush()
+        yield f"/proc/{os.getpid()}/fd/{file.fileno()}"
 
 
 class _Inspection:
-    """One image; ``folder`` holds what skopeo takes from files only: CAs and credentials."""
+    """One image; ``folder`` is for what skopeo takes from files only; ``auth``: the file of credentials, or empty."""
 
-    def __init__(self, ask: AskContainerImage, means: Means, folder: Path) -> None:
+    def __init__(self, ask: AskContainerImage, means: Means, folder: Path, auth: str) -> None:
         self._ask = ask
         self._timeout = means.timeout
         self._options = ["--tls-verify=true"]
@@ -40,10 +54,8 @@ class _Inspection:
             (folder / "certs").mkdir()
             (folder / "certs" / "ca.crt").write_bytes(pem_bundle(means.authorities))
             self._options += ["--cert-dir", str(folder / "certs")]
-        if ask.auth:
-            auth = folder / "auth.json"  # the folder is ours alone
-            auth.write_bytes(ask.auth.read(means.folder))
-            self._options += ["--authfile", str(auth)]
+        if auth:
+            self._options += ["--authfile", auth]
 
     def read(self) -> ContainerImage:
         """Return the image with all platforms that are wanted."""
@@ -67,7 +79,7 @@ class _Inspection:
         return ContainerImage(tuple(dict.fromkeys(blobs)), (platform,), missing)
 
     def _raw(self, reference: str, *options: str) -> str:
-        command = ["skopeo", "inspect", "--raw", *options, *self._options, f"docker://{reference}"]
+        command = [*MORTAL, "skopeo", "inspect", "--raw", *options, *self._options, f"docker://{reference}"]
         done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST)
         if done.status == NOT_FOUND:
             raise EngineError("skopeo is not installed", "install the package skopeo")
