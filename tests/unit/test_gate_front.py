@@ -22,10 +22,11 @@ def work(ledger):
     ledger.enter(folder / "two")
     # Its parent dies at once: it is ours then.
     subprocess.run(["sh", "-c", "sleep 300 & echo $! > orphan"], cwd=folder)
-    (folder / "worker").write_text(str(os.getpid()))
     try:
+        (folder / "worker").write_text(str(os.getpid()))
         {work}
     except Interrupted as error:
+        (folder / "caught").touch()
         time.sleep(0.2)
         (folder / "interrupted").write_text(error.name)
         return error.exit_status
@@ -95,7 +96,7 @@ def test_a_signal_is_forwarded_and_waited_for(start: Start, tmp_path: Path, sent
 def test_a_second_signal_does_not_break_off_the_cleaning(start: Start, tmp_path: Path) -> None:
     process = start()
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
+    wait_for((tmp_path / "caught").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 128 + signal.SIGTERM
     assert (tmp_path / "interrupted").read_text() == "SIGTERM"
