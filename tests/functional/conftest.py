@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from filelock import FileLock
 
-from airgap_image_factory.image import Recipe
-from airgap_image_factory.mirror import choose_mirror
 from diskimage_validator.engines.appliance import launch
 from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.nodepool_builder import Builder, Nodepool, install
@@ -179,36 +177,6 @@ def gpt_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> Built
         DIB_CONTAINER_ENGINE="docker",
         DIB_ZUUL_NODE_INIT="glean",
     )
-
-
-@pytest.fixture(scope="session")
-def gated_image(image_folder: Path, authority: Issued, mirror: TlsMirror) -> BuiltImage:
-    """Build the umbrella image as Nodepool does, through the gate: ``gated.qcow2``, ``gated.raw``, ``gated.log``."""
-    return build_gated(image_folder, "gated", authority, mirror)
-
-
-def build_gated(folder: Path, name: str, authority: Issued, mirror: TlsMirror, **variables: str) -> BuiltImage:
-    """Build ``folder/name.qcow2`` and ``.raw`` with disk-image-create-validated unless they are there."""
-    built, public = identity(folder, name, authority)
-    if built.path.exists():
-        return built
-    source = choose_mirror(mirror.debian, None, plain_http=False)
-    recipe = Recipe("bookworm", source, [built.authority], "container-node", built.path)
-    command = [sys.executable, "-m", "airgap_image_factory.gate", "-x", "-t", "qcow2,raw", "--checksum", "--no-tmpfs"]
-    command += ["--qemu-img-options", "compat=0.10", "-o", str(built.path.with_suffix("")), *recipe.elements()]
-    environment = {
-        **os.environ,
-        **recipe.build_environment(),
-        "DIB_GATE_STATE": str(folder / "gate-state"),
-        "DIB_ZUUL_NODE_AUTHORIZED_KEYS": str(public),
-        **variables,
-    }
-    with (folder / f"{name}.log").open("w") as log:
-        done = subprocess.run(
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT, timeout=BUILD_TIMEOUT, check=False
-        )
-    assert done.returncode == 0, (folder / f"{name}.log").read_text()[-4000:]
-    return built
 
 
 @pytest.fixture

@@ -92,9 +92,14 @@ def test_the_shipped_configuration_builds_and_uploads_a_node(
     # Compressed otherwise than Nodepool asks for, because the configuration says so.
     told = subprocess.check_output(["qemu-img", "info", "-f", "qcow2", "--output=json", f"{base}.qcow2"])
     assert json.loads(told)["format-specific"]["data"]["compression-type"] == "zstd"
-    # Nothing of the gate is in the image, and its verdict is the last thing in the log.
+    # Nothing of the gate is in the image, the log is the whole story, and the verdict is the last thing in it.
     assert "DIB_GATE" not in (reports / "dib-manifests/dib_environment").read_text()
-    *_, last, status = builder.build_log(IMAGE, row["ID"].removeprefix(f"{IMAGE}-")).splitlines()
+    log = builder.build_log(IMAGE, row["ID"].removeprefix(f"{IMAGE}-"))
+    order = ["Building elements", "PASSED  ", "Build completed successfully", "the root passed; converting to qcow2"]
+    order += [f"validating {base.name}.{name}" for name in FORMATS]
+    places_in_log = [log.index(text) for text in order]
+    assert places_in_log == sorted(places_in_log)
+    *_, last, status = log.splitlines()
     assert "disk-image-create-validated: PASSED: " in last
     assert status == "Exit code: 0"
 

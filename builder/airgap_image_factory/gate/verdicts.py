@@ -35,8 +35,8 @@ class Verdict:
 def to_judge(disks: Sequence[str]) -> list[str]:
     """Return the formats that the validator has to read for a verdict on all of ``disks``.
 
-    The content of a format that it does not read is compared with the raw disk when it is made, so the verdict on that
-    counts.
+    The content of every format is compared with the raw disk when it is made, so the verdict on that counts for those
+    that it does not read.
     """
     read = [name for name in disks if name in FORMATS]
     return read if len(read) == len(disks) or "raw" in read else [*read, "raw"]
