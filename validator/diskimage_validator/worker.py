@@ -62,6 +62,7 @@ def _write(answers: int, kind: str, message: Any) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut off the closing of an appliance
     raise KeyboardInterrupt
 
 
