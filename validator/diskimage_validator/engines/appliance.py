@@ -11,7 +11,6 @@ import os
 import platform
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from diskimage_validator.engines import kvm, unpacked_kernel
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.stall import killed_if_it_hangs
 from diskimage_validator.errors import EngineError
+from diskimage_validator.temporary import TemporaryFolder
 
 KVM: Final = Path("/dev/kvm")
 KVM_TIMEOUT: Final = 60.0
@@ -128,8 +128,8 @@ def _launch_once(add_drives: Callable[[Any], None], attempt: Attempt) -> Any:
         add_drives(handle)
         with ExitStack() as temporary:
             if attempt.unpack and (cache := kvm.cache_folder()):
-                folder = temporary.enter_context(tempfile.TemporaryDirectory(prefix="diskimage-validator-"))
-                program = _unpacking(Path(handle.get_hv()), Path(folder), cache)
+                folder = temporary.enter_context(TemporaryFolder()).path
+                program = _unpacking(Path(handle.get_hv()), folder, cache)
                 if os.access(program, os.X_OK):  # not where /tmp is mounted with noexec
                     handle.set_hv(str(program))
             hang = temporary.enter_context(killed_if_it_hangs(QEMU, timeout=attempt.timeout, computing=COMPUTING))
