@@ -34,6 +34,8 @@ registries:
   - prefix: registry.internal:5000
 search_registries: [registry.internal:5000]
 """
+CLOUD_INIT_ASKS = "does-not-exist.example.com"
+"""On a machine of OpenStack's, to see whether the resolver tells the truth (cloudinit.util.is_resolvable)."""
 
 
 @dataclass(frozen=True)
@@ -133,4 +135,4 @@ def test_the_node_works_in_the_air_gap(
     assert network.registry.tags("built/app") == ["1"]
     # What the node tried on purpose met the rules; nothing got through.
     assert "192.0.2.7 tcp/443" in evidence["packets"]["tried"]
-    assert evidence["dns"]["other_names"] == ["updates.example"]
+    assert set(evidence["dns"]["other_names"]) - {CLOUD_INIT_ASKS} == {"updates.example"}

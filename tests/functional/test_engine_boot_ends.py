@@ -99,7 +99,7 @@ def test_a_machine_dies_with_the_validator_even_if_that_is_killed(call: Call) ->
     process = subprocess.Popen(command, env=call.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with process:
         deadline = time.monotonic() + PATIENCE
-        while "overlay.qcow2" not in call.running():
+        while "qemu-system" not in call.running():
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
