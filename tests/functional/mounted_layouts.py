@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from tests.functional.layouts import MIB, Layout, Part
+from tests.functional.traces import FORGET_LOOPS
 from tests.support.sshd import SFTP_SERVER, Server, serve
 
 LVM_START: Final = MIB
 """Where the first extent of a physical volume is by default: lvm.conf(5), default_data_alignment."""
 OPTIONS: Final = {"ext3": "noload", "ext4": "noload", "xfs": "norecovery,nouuid"}
-MOUNT: Final = """\
-set -e
+MOUNT: Final = f"""\
+{FORGET_LOOPS}set -e
 root=$1; tools=$2; shift 2
 . "$tools/mounts"
 mount -t proc proc "$root/proc"

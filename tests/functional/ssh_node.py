@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.functional.traces import FORGET_LOOPS
 from tests.support.sshd import Server, serve
 
 PARTS = (
@@ -32,8 +33,8 @@ PARTS = (
 BEFORE_1970 = -86400
 LINKS = ("bin", "sbin", "lib", "lib64")
 FILES = ("usr/lib/os-release", "etc/debian_version", "etc/ld.so.cache", "etc/nsswitch.conf", "etc/login.defs")
-MOUNT = """\
-set -e
+MOUNT = f"""\
+{FORGET_LOOPS}set -e
 root=$1; shift
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"

@@ -13,7 +13,7 @@ import yaml
 
 from tests.functional.nodepool_builder import Nodepool
 from tests.functional.tiny import tiny_environment
-from tests.functional.traces import traces
+from tests.functional.traces import FORGET_LOOPS, traces
 
 SHIPPED = Path(__file__).parents[2] / "nodepool"
 CONFIGURATION: dict[str, Any] = yaml.safe_load((SHIPPED / "nodepool.yaml").read_text())
@@ -168,7 +168,7 @@ def sandbox(capabilities: set[str], command: list[str]) -> list[str]:
     places = " ".join(place for places in READ_ONLY.values() for place in places)
     read_only = f"for place in {places}; do mount --bind $place $place; mount -o remount,bind,ro $place; done"
     bounding = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in sorted(capabilities))])
-    script = f'set -e; {read_only}; exec setpriv --bounding-set="$0" -- "$@"'
+    script = f'{FORGET_LOOPS}set -e; {read_only}; exec setpriv --bounding-set="$0" -- "$@"'
     return ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, bounding, *command]
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from pathlib import Path
+from typing import Final
 
 
 def traces(folder: Path) -> list[str]:
@@ -23,3 +24,10 @@ def wait_until_empty(folder: Path, *, timeout: float) -> None:
     while left := [*traces(folder), *map(str, folder.iterdir())]:
         assert time.monotonic() < deadline, "\n".join(left)
         time.sleep(0.5)
+
+
+FORGET_LOOPS: Final = """\
+for place in $(awk '$1 ~ "^/dev/loop" { print $2 }' /proc/self/mounts); do umount --lazy "$place" || :; done
+"""
+"""Shell, for the beginning of a mount namespace that lives on: it has a copy of what builds have mounted right now, and
+would keep their loop devices from being detached. /proc/self/mounts is in proc(5)."""
