@@ -114,6 +114,7 @@ class Build:
         done = subprocess.run(
             command,
             check=False,
+            stdin=subprocess.DEVNULL,  # a worker's own is not blocking, which Ansible refuses
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -29,10 +29,11 @@ class TemporaryFolder:
     """
 
     def __init__(self, parent: str | None = None) -> None:
-        parent = parent or tempfile.gettempdir()
-        if parent not in _swept:
-            _swept.add(parent)
-            remove_left_behind(parent)
+        usual = tempfile.gettempdir()
+        parent = parent or usual
+        for place in {parent, usual} - _swept:
+            _swept.add(place)
+            remove_left_behind(place)
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
             lock = self._take_lock()
