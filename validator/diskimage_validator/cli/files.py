@@ -16,7 +16,7 @@ from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.find_output import TYPES
 from diskimage_validator.engines.open import read_target
 from diskimage_validator.engines.ssh.options import SshOptions
-from diskimage_validator.errors import DeclinedError, EngineError, EntryNotFoundError, UsageError
+from diskimage_validator.errors import DeclinedError, EngineDiedError, EngineError, EntryNotFoundError, UsageError
 from diskimage_validator.printable import clean_path, printable
 
 BLOCK = 1 << 20
@@ -120,7 +120,7 @@ def _with(
 ) -> int:
     """Open ``target`` and write what ``work`` yields. A path that is not there is the caller's mistake.
 
-    What has been written cannot be taken back: an engine that declines after that is an error.
+    What has been written cannot be taken back: an engine that declines or dies after that is an error.
     """
     with Progress(quiet=quiet) as progress, output(None) as stream:
 
@@ -137,6 +137,10 @@ def _with(
                     raise
                 hint = "begin again with --engine guestfs"
                 raise EngineError(f"in the middle of it, the direct engine declined: {error.message}", hint) from error
+            except EngineDiedError as error:
+                if not written:
+                    raise
+                raise EngineError(f"in the middle of it, {error.message}", "begin again") from error
 
         try:
             read_target(target, copy, engine=engine, image_format=image_format, ssh=ssh, progress=progress)

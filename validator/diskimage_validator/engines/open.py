@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.ssh.options import SCHEME, Destination, SshOptions
-from diskimage_validator.errors import DeclinedError, EngineDiedError, EngineError, UsageError
+from diskimage_validator.errors import DeclinedError, EngineDiedError, UsageError
 
 if TYPE_CHECKING:
     from diskimage_validator.engines.sharing import SharedAppliance
@@ -84,7 +84,9 @@ def read_target(
             ) as opened:
                 opened.notes[:0] = notes
                 try:
-                    return _confirmed(opened, work)
+                    found = work(opened)
+                    opened.confirm()
+                    return found
                 except DeclinedError as error:
                     if name != "auto":
                         raise _declined(error) from error
@@ -93,17 +95,6 @@ def read_target(
             if died:
                 raise
             died, notes = True, [*notes, f"it was read a second time, because {error.message}"]
-
-
-def _confirmed(opened: Engine, work: Callable[[Engine], T]) -> T:
-    """Return what ``work`` returns. Raises what the engine says of itself rather than an error that came of it."""
-    try:
-        found = work(opened)
-    except EngineError:
-        opened.confirm()
-        raise
-    opened.confirm()
-    return found
 
 
 def _directory(folder: Path, *, live: bool) -> Engine:
