@@ -169,6 +169,7 @@ def test_the_same_disk_gives_the_same_bytes(disk: Path, images: Path, options: s
         (Output("qcow2", Path("node.qcow2"), "data_file=/tmp/elsewhere"), "another file"),
         (Output("floppy", Path("node.floppy")), "Unknown file format 'floppy'"),
         (Output("tgz", Path("node.tgz")), "of the tree"),
+        (Output("vmdk", Path("node.vmdk"), "subformat=monolithicFlat"), "more files than one"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_the_work(disk: Path, images: Path, output: Output, reason: str) -> None:

@@ -5,10 +5,10 @@ vhd-util, and every other disk format is handed to ``qemu-img convert -O``. What
 tree (``TREE_FORMATS``) stays diskimage-builder's own.
 """
 
+import os
 import re
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ REFERENCES: Final = frozenset({"backing_file", "backing_fmt", "data_file", "data
 """Options that make an image refer to another file: what is uploaded has to stand alone."""
 
 QEMU_TIMEOUT: Final = 60.0
+_ANOTHER_FILE: Final = re.compile(r"Could not create '/proc/\d+/fd/\d+-")
 _OPTION: Final = re.compile(r"^  ([\w.-]+)=<", re.MULTILINE)
 
 
@@ -105,7 +106,7 @@ def vhd_commands(target: Path) -> list[list[str]]:
 
 
 def check_format(image_format: str, options: str) -> None:
-    """Make sure, before anything is built, that the format can be made, with these options.
+    """Make sure, before anything is built, that the format can be made, with these options, in one file.
 
     qemu-img says so itself: it makes an empty image. Raises UsageError with what it says, and BuildError if a program
     is missing.
@@ -115,12 +116,13 @@ def check_format(image_format: str, options: str) -> None:
         raise BuildError(f"{image_format} output: {program} is not installed", f"install {program}, or leave it out")
     if image_format in ("raw", "vhd"):
         return
-    with tempfile.TemporaryDirectory(prefix="airgap-format-") as folder:
-        said = ["-o", options] if options else []
-        done = _qemu_img("create", "-q", "-f", image_format, *said, f"{folder}/empty", "1M")
-    if done.status != 0:
-        lines = done.stderr.strip().removeprefix("qemu-img: ").splitlines() or [f"exit status {done.status}"]
-        raise UsageError(f"{image_format} output: {lines[-1].replace(f'{folder}/empty: ', '')}")
+    done = _create_empty(image_format, options)
+    if done.status == 0:
+        return
+    reason = (done.stderr.strip().removeprefix("qemu-img: ").splitlines() or [f"exit status {done.status}"])[-1]
+    if _ANOTHER_FILE.search(reason):
+        reason = f"{options} makes more files than one; what is uploaded has to stand alone"
+    raise UsageError(f"{image_format} output: {reason}")
 
 
 @cache
@@ -134,9 +136,19 @@ def _known_options(image_format: str) -> frozenset[str]:
 
 @cache
 def _has_zstd() -> bool:
-    with tempfile.TemporaryDirectory(prefix="airgap-format-") as folder:
-        made = _qemu_img("create", "-q", "-f", "qcow2", "-o", "compression_type=zstd", f"{folder}/empty", "1M")
-    return made.status == 0
+    return _create_empty("qcow2", "compression_type=zstd").status == 0
+
+
+def _create_empty(image_format: str, options: str) -> Completed:
+    """Make an image without content, in memory: whatever ends this process on its way, no file is left."""
+    memory = os.memfd_create("empty", os.MFD_CLOEXEC)
+    try:
+        path = f"/proc/{os.getpid()}/fd/{memory}"
+        said = ["-o", options] if options else []
+        done = _qemu_img("create", "-q", "-f", image_format, *said, path, "1M")
+    finally:
+        os.close(memory)
+    return replace(done, stderr=done.stderr.replace(f"{path}: ", ""))
 
 
 def _qemu_img(*arguments: str) -> Completed:
