@@ -13,7 +13,7 @@ from diskimage_validator.policy_lines import Document, DocumentError, Problem
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.factory import Factory
-from diskimage_validator.readiness.rules import FactoryRules
+from diskimage_validator.readiness.rules.document import FactoryRules
 
 WHAT: Final = "factory"
 

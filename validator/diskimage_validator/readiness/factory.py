@@ -9,7 +9,8 @@ from pathlib import Path
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.policy_model import Policy, TrustedCa
-from diskimage_validator.readiness.rules import FactoryRules, ServiceEndpoint
+from diskimage_validator.readiness.rules.document import FactoryRules
+from diskimage_validator.readiness.rules.endpoints import ServiceEndpoint
 
 
 @dataclass(frozen=True)

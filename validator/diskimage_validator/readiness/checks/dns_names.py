@@ -28,7 +28,7 @@ from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, cannot_tell, tell
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.dns import AskName, Lookup
-from diskimage_validator.readiness.rules import ServiceEndpoint
+from diskimage_validator.readiness.rules.endpoints import ServiceEndpoint
 
 ID: Final = "dns-names"
 TITLE: Final = "DNS entries of the endpoints"

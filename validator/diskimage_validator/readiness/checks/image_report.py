@@ -26,7 +26,7 @@ from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, cannot_tell, tell
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.images import AskNodeImage, AskReport, StoredReport
-from diskimage_validator.readiness.rules import NodeImage
+from diskimage_validator.readiness.rules.node_images import NodeImage
 
 ID: Final = "image-report"
 TITLE: Final = "Reports of node images"

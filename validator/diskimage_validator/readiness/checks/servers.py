@@ -11,7 +11,8 @@ from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import cannot_tell, tell
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.tls import AskTls, Handshake, place
-from diskimage_validator.readiness.rules import CertificateRules, ServiceEndpoint
+from diskimage_validator.readiness.rules.certificates import CertificateRules
+from diskimage_validator.readiness.rules.endpoints import ServiceEndpoint
 
 
 def certificate_rules(factory: Factory) -> CertificateRules:

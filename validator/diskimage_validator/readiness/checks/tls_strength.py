@@ -28,7 +28,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.servers import certificate_rules, subject_of, tls_servers, without_chain
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.tls import AskTls, Handshake
-from diskimage_validator.readiness.rules import CertificateRules
+from diskimage_validator.readiness.rules.certificates import CertificateRules
 from diskimage_validator.rules.certificates import QualityRules
 
 ID: Final = "tls-strength"

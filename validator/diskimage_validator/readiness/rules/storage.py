@@ -1,0 +1,62 @@
+"""Section ``storage``: what the mirrors have to hold, and where they live."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from diskimage_validator.readiness.rules.fields import ImageField, NodeField, PlatformField
+from diskimage_validator.readiness.secret import SecretField
+from diskimage_validator.rules.base import Model, NonEmpty, SizeField
+from diskimage_validator.sizes import format_size
+
+
+class PackageSource(Model):
+    """An apt repository, or some packages of it."""
+
+    index: Annotated[str, Field(pattern=r"^(https?://[^/@\s]+/\S*|/\S*|[^/:\s]\S*)$")]
+    """A ``Packages`` file, as ``https://mirror.internal/debian/dists/bookworm/main/binary-amd64/Packages.xz``; or one
+    of this host."""
+    packages: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
+    """Only these, with all that they depend on; everything in the index if left out."""
+
+
+class ImageSource(Model):
+    """A container image that is wanted in the mirrors."""
+
+    image: ImageField
+    platforms: Annotated[list[PlatformField], Field(min_length=1)] = ["linux/amd64"]
+    """``OS/ARCHITECTURE[/VARIANT]``, as in the image's index."""
+
+
+class MirrorStore(Model):
+    """Where mirrors live: a folder of a system, or an object store that tells its quota nowhere but in its contract."""
+
+    path: Annotated[str, Field(pattern=r"^/")] | None = None
+    node: NodeField = "/"
+    """On which system the folder is: this host, or ``ssh://USER@HOST``."""
+    quota: SizeField | None = None
+    """Stated, of what cannot be asked."""
+    name: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.path is None) == (self.quota is None):
+            raise PydanticCustomError("one_of", "give either 'path' or 'quota'")
+        return self
+
+    def __str__(self) -> str:
+        return self.name or (f"quota of {format_size(self.quota or 0)}" if self.path is None else self.path)
+
+
+class StorageRules(Model):
+    """What the mirrors have to hold, and where."""
+
+    images: list[ImageSource] = []
+    packages: list[PackageSource] = []
+    mirrors: Annotated[list[MirrorStore], Field(min_length=1)]
+    """The room of all of them together counts."""
+    factor: Annotated[float, Field(ge=1)] = 2.0
+    """How many times the size has to fit: old and new images are there at once."""
+    auth: SecretField | None = None
+    """Credentials for the registries, containers-auth.json(5)."""
