@@ -20,6 +20,9 @@ from diskimage_validator.readiness.checks import (
     tls_image,
     tls_mutual,
     tls_strength,
+    zookeeper_doors,
+    zookeeper_members,
+    zookeeper_quorum,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -50,6 +53,9 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            zookeeper_members,
+            zookeeper_quorum,
+            zookeeper_doors,
         ),
     )
 }
