@@ -4,6 +4,9 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    database_plain,
+    database_replication,
+    database_servers,
     dns_agreement,
     dns_names,
     dns_node,
@@ -56,6 +59,9 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             zookeeper_members,
             zookeeper_quorum,
             zookeeper_doors,
+            database_servers,
+            database_replication,
+            database_plain,
         ),
     )
 }

@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.databases import AskDatabase
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
 from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
 from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember
 from diskimage_validator.readiness.probes.containers import ask_container_image
+from diskimage_validator.readiness.probes.databases import ask_database
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
 from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
@@ -37,5 +39,6 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskSpace: ask_space,
     AskMember: ask_member,
     AskDoors: ask_doors,
+    AskDatabase: ask_database,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

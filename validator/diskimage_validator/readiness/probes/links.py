@@ -18,6 +18,7 @@ from diskimage_validator.readiness.probes.means import Means
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Bytes of a whole conversation."""
+ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 MAX_REASON: Final = 300
 """Characters of what a server says."""
 
@@ -114,7 +115,7 @@ def tls_broken(error: OSError) -> BrokenError:
     """Return what an error of a connection with TLS means. In TLS 1.3 a client is refused after the handshake."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return BrokenError("tls", f"its certificate does not verify: {error.verify_message}")
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ENDED):
         reason = (error.reason or str(error)).lower().replace("_", " ")
         if "alert" in reason:
             return BrokenError("client", f"the server refuses this client: TLS: {reason}")
@@ -128,6 +129,6 @@ def words(error: OSError) -> str:
         return "refused, nobody listens there"
     if isinstance(error, TimeoutError):
         return error.strerror if error.strerror and error.errno != errno.ETIMEDOUT else "silent, no answer in time"
-    if isinstance(error, ssl.SSLEOFError):
+    if isinstance(error, ENDED):
         return "the server ended it"
     return (error.strerror or str(error)).lower()
