@@ -123,6 +123,19 @@ def tls_broken(error: OSError) -> BrokenError:
     return BrokenError("connection", f"the connection failed: {words(error)}")
 
 
+def first_of(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException:
+    """Return the first error of ``kinds`` in what led to ``error``, which is itself where there is none.
+
+    After an error client libraries say goodbye, and raise another one where that fails as well.
+    """
+    found, step = error, error.__context__
+    while step is not None:
+        if isinstance(step, kinds):
+            found = step
+        step = step.__context__
+    return found
+
+
 def words(error: OSError) -> str:
     """Return what went wrong with a connection, for people."""
     if isinstance(error, ConnectionRefusedError):

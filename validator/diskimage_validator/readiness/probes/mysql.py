@@ -17,7 +17,7 @@ from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.databases import AskDatabase, Cluster, DatabaseServer, Receivers, Stream
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind
-from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, tls_broken
+from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, first_of, tls_broken
 from diskimage_validator.readiness.probes.means import Means
 
 BEGIN: Final = "START TRANSACTION READ ONLY"
@@ -31,6 +31,8 @@ KINDS: Final[dict[int, Kind]] = {
     1049: "database",  # ER_BAD_DB_ERROR
     1130: "login",  # ER_HOST_NOT_PRIVILEGED
     1251: "login",  # ER_NOT_SUPPORTED_AUTH_MODE
+    2006: "connection",  # CR_SERVER_GONE_ERROR
+    2013: "connection",  # CR_SERVER_LOST
     2026: "tls",  # CR_SSL_CONNECTION_ERROR: PyMySQL says it where the server has no TLS
     2059: "login",  # CR_AUTH_PLUGIN_CANNOT_LOAD
 }
@@ -95,15 +97,19 @@ def _connection(
             raise _refused(error) from error
         except OSError as error:
             raise tls_broken(error) from error
+        except RuntimeError as error:  # PyMySQL's, for what it will not do: files of ours, a library that is missing
+            raise BrokenError("protocol", str(error)) from error
         except (LookupError, ValueError, TypeError, AssertionError, AttributeError, struct.error) as error:
             raise BrokenError("protocol", "what answers does not speak MySQL's protocol") from error
 
 
 def _refused(error: pymysql.MySQLError) -> BrokenError:
-    cause = getattr(error, "original_exception", None) or error.__context__
-    if isinstance(cause, OSError):
-        return tls_broken(cause)
-    number, message = (*error.args, "", "")[:2]
+    first = first_of(error, (BrokenError, pymysql.MySQLError, OSError))
+    if isinstance(first, BrokenError):
+        return first
+    if isinstance(first, OSError):
+        return tls_broken(first)
+    number, message = (*first.args, "", "")[:2]
     if number == NO_TLS:
         return BrokenError("tls", "the server offers no TLS")
     return BrokenError(KINDS.get(number, "session") if isinstance(number, int) else "session", f"{message or number}")

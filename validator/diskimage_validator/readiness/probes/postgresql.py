@@ -6,18 +6,20 @@ Cumulative Statistics System" for ``pg_stat_replication`` and ``pg_stat_wal_rece
 """
 
 import contextlib
+import re
 import ssl
 import struct
 from typing import Any, Final
 
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
+from scramp import ScramException
 
 from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer, Receivers, Stream
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind
-from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, tls_broken, words
+from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, first_of, tls_broken, words
 from diskimage_validator.readiness.probes.means import Means
 
 NAME: Final = "airgap-readiness"
@@ -38,6 +40,12 @@ KINDS: Final[dict[str, Kind]] = {"28000": "login", "28P01": "login", "3D000": "d
 NOT_ALLOWED: Final = "28000"
 PROTOCOL: Final = 196608
 """3.0 ("Message Formats", StartupMessage)."""
+ASK_PASSWORD: Final = (3, 5, 10)
+"""Kinds of authentication (AuthenticationCleartextPassword, -MD5Password, -SASL)."""
+SASL_CONTINUE: Final = 11
+MAX_ITERATIONS: Final = 1_000_000
+"""How often SCRAM hashes the password at the server's request; 4096 by default (``scram_iterations``)."""
+_ITERATIONS: Final = re.compile(rb",i=(\d+)", re.ASCII)
 HEADER: Final = 9
 """Bytes of a message up to the kind of authentication that it asks for."""
 
@@ -63,12 +71,25 @@ def read_postgresql(
     )
 
 
+class _Login(Connection):  # type: ignore[misc]
+    """pg8000's connection, with a limit to the work that a server may ask for, and a reason where it asks for more."""
+
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
+        """Answer a request. Raises BrokenError for one that cannot be answered, or should not be."""
+        kind = struct.unpack_from("!i", data)[0]
+        if kind in ASK_PASSWORD and self.password is None:
+            raise BrokenError("login", "the server asks for a password, and the factory.yaml has none for it")
+        if kind == SASL_CONTINUE and any(int(count[:9]) > MAX_ITERATIONS for count in _ITERATIONS.findall(data)):
+            raise BrokenError("protocol", f"the server wants the password hashed more than {MAX_ITERATIONS} times")
+        super().handle_AUTHENTICATION_REQUEST(data, context)
+
+
 @contextlib.contextmanager
 def _connection(ask: AskDatabase, password: str | None, means: Means, meter: Meter, context: ssl.SSLContext) -> Any:
     """Log in, and out in the end. pg8000 verifies as ``context`` does, by the name of ``host``."""
     with dial(ask.address, means, meter) as plain:
         try:
-            link = Connection(
+            link = _Login(
                 ask.user,
                 host=ask.address.name,
                 database=ask.database,
@@ -81,22 +102,24 @@ def _connection(ask: AskDatabase, password: str | None, means: Means, meter: Met
                 yield link
         except (DatabaseError, InterfaceError, OSError) as error:
             raise _broken(error) from error
-        except (KeyError, IndexError, ValueError, TypeError, struct.error) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, struct.error, ScramException) as error:
             raise BrokenError("protocol", "what answers does not speak PostgreSQL's protocol") from error
 
 
 def _broken(error: BaseException) -> BrokenError:
-    """Return what an error means. After one, pg8000 says goodbye, which may fail as well: the first one counts."""
-    first, earlier = error, error.__context__
-    while earlier is not None:
-        first, earlier = earlier if isinstance(earlier, DatabaseError | OSError) else first, earlier.__context__
+    """Return what an error means."""
+    first = first_of(error, (BrokenError, DatabaseError, OSError))
+    if isinstance(first, BrokenError):
+        return first
     if isinstance(first, DatabaseError):
         return _refused(first)
     if isinstance(first, OSError):
         return tls_broken(first)
     if "refuses SSL" in str(first):
         return BrokenError("tls", "the server offers no TLS")
-    return BrokenError("connection", "the server ended the connection")
+    if "network error" in str(first):
+        return BrokenError("connection", "the server ended the connection")
+    return BrokenError("login", f"cannot log in: {first}")
 
 
 def _refused(error: DatabaseError) -> BrokenError:
@@ -113,7 +136,7 @@ def _stream(link: Connection) -> Stream:
         detail += ", replay is paused"
     if not receivers:
         detail += ", no WAL receiver: it is not connected to its primary"
-    return Stream(bool(receivers) and not paused, lag, detail)
+    return Stream(bool(receivers) and not paused, None if lag is None else float(lag), detail)
 
 
 def _receivers(link: Connection) -> Receivers | None:
@@ -122,10 +145,10 @@ def _receivers(link: Connection) -> Receivers | None:
         return None
     streaming = [row for row in rows if row[2] == "streaming"]
     said = [
-        f"{printable(str(name), 60)} at {host}: {state}, {behind or 0:.0f} bytes behind"
+        printable(f"{name} at {host}: {state}, {float(behind or 0):.0f} bytes behind", MAX_REASON)
         for name, host, state, _, behind in rows
     ]
-    lags = [lag for _, _, _, lag, _ in streaming if lag is not None]
+    lags = [float(lag) for _, _, _, lag, _ in streaming if lag is not None]
     return Receivers(len(streaming), "; ".join(said), max(lags, default=None))
 
 
