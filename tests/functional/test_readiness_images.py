@@ -98,4 +98,4 @@ def test_a_policy_that_cannot_be_used_is_an_error_of_the_file(
     assert run(["readiness", "plan", str(tmp_path / "factory.yaml")]) == 2
     said = capsys.readouterr().err
     assert ".node_images[0].policy: " in said
-    assert ".node_images[1]: give 'policy', 'report', or both" in said
+    assert ".node_images[1]: give 'policy', 'report' or 'served_by'" in said

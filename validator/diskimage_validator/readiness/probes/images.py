@@ -8,7 +8,15 @@ from diskimage_validator.documents import read_bounded
 from diskimage_validator.engines.open import read_target
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts import Facts, collect
-from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport, StoredReport
+from diskimage_validator.image_file import examine
+from diskimage_validator.readiness.facts.images import (
+    AskImage,
+    AskImageFile,
+    AskNodeImage,
+    AskReport,
+    ImageIdentity,
+    StoredReport,
+)
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.reports.json_reader import read_report
 from diskimage_validator.runner import inspect
@@ -26,6 +34,12 @@ def ask_node_image(ask: AskNodeImage, means: Means) -> Facts:
     if ask.policy:
         return inspect(ask.path, policy=means.policies[ask.policy])
     return inspect(ask.path, only=())
+
+
+def ask_image_file(ask: AskImageFile, _: Means) -> ImageIdentity:
+    """Return which image a file is. Raises a ValidatorError if it is none that can be read."""
+    image = examine(Path(ask.path))
+    return ImageIdentity(image.format, image.sha256)
 
 
 def ask_report(ask: AskReport, _: Means) -> StoredReport:
