@@ -11,6 +11,7 @@ from diskimage_validator.readiness.checks import (
     dns_reverse,
     image_policy,
     image_report,
+    image_served,
     storage_images,
     storage_packages,
     storage_room,
@@ -50,6 +51,7 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            image_served,
         ),
     )
 }
