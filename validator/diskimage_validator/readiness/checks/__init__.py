@@ -4,11 +4,14 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    bootstrap_closed,
     dns_agreement,
     dns_names,
     dns_node,
     dns_public,
     dns_reverse,
+    firewall_closed,
+    firewall_open,
     image_policy,
     image_report,
     storage_images,
@@ -50,6 +53,9 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            firewall_open,
+            firewall_closed,
+            bootstrap_closed,
         ),
     )
 }
