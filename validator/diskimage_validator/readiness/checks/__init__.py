@@ -4,11 +4,14 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    bootstrap_closed,
     dns_agreement,
     dns_names,
     dns_node,
     dns_public,
     dns_reverse,
+    firewall_closed,
+    firewall_open,
     image_policy,
     image_report,
     image_served,
@@ -52,6 +55,9 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             image_policy,
             image_report,
             image_served,
+            firewall_open,
+            firewall_closed,
+            bootstrap_closed,
         ),
     )
 }
