@@ -4,6 +4,7 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    bootstrap_closed,
     database_plain,
     database_replication,
     database_servers,
@@ -12,8 +13,11 @@ from diskimage_validator.readiness.checks import (
     dns_node,
     dns_public,
     dns_reverse,
+    firewall_closed,
+    firewall_open,
     image_policy,
     image_report,
+    image_served,
     storage_images,
     storage_packages,
     storage_room,
@@ -56,12 +60,16 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            image_served,
+            firewall_open,
+            firewall_closed,
             zookeeper_members,
             zookeeper_quorum,
             zookeeper_doors,
             database_servers,
             database_replication,
             database_plain,
+            bootstrap_closed,
         ),
     )
 }
