@@ -20,7 +20,7 @@ from diskimage_validator.readiness.probes.zookeeper import ask_doors, ask_member
 from diskimage_validator.readiness.probes.zookeeper_session import session
 from diskimage_validator.readiness.secret import Secret
 from tests.support.chains import authority, server
-from tests.support.talking_server import AGAIN, HEAR, TLS, talking
+from tests.support.talking_server import AGAIN, HEAR, SLOWLY, TLS, talking
 
 ROOT = authority("Root", cert_sign=True)
 LEAF = server(ROOT, "127.0.0.1")
@@ -77,6 +77,7 @@ def database(kind: str, means: Means, *words: bytes | int, password: bool = True
         ((), "silent"),
         ((b"220 mail.internal ready\r\n",), "TLS: wrong version number"),
         ((TLS, b"not now\n"), "silent"),
+        ((TLS, b"x", SLOWLY), "silent"),
         ((TLS, b"x" * 65536, AGAIN), "what answers is no ZooKeeper"),
     ],
 )
@@ -129,6 +130,10 @@ def test_noise_instead_of_a_database(kind: str, noise: bytes, hasty: Means) -> N
 def test_a_database_that_floods_or_says_nothing(kind: str, means: Means, hasty: Means) -> None:
     started = time.monotonic()
     fact, _ = database(kind, hasty)
+    assert fact.trouble is not None
+    assert fact.trouble.kind == "connection"
+    drops = (HEAR, b"S", TLS, HEAR, b"N", SLOWLY) if kind == "postgresql" else (b"\xff\xff\xff\0", b"x", SLOWLY)
+    fact, _ = database(kind, hasty, *drops)
     assert fact.trouble is not None
     assert fact.trouble.kind == "connection"
     notice = b"N" + struct.pack("!i", 65540) + b"\0" * 65536
