@@ -84,7 +84,9 @@ def mariadb(data: Path, tls: Tls | None, *options: str) -> Iterator[MariaDb]:
         places = [f"--datadir={folder}/data", f"--socket={folder}/sock", f"--pid-file={folder}/pid"]
         network = ["--bind-address=127.0.0.1", f"--port={server.port}", "--skip-name-resolve"]
         command = ["mariadbd", "--no-defaults", *places, *network, *SMALL, *(tls.options(folder) if tls else ())]
-        with serving([*command, *options], folder / "log", folder / "sock", lambda: server.ask("SELECT 1")):
+        with serving(
+            [*command, *options], folder / "log", folder / "sock", lambda: server.ask("SELECT user FROM mysql.user")
+        ):
             yield server
 
 
