@@ -53,6 +53,7 @@ class Lab:
             folder,
             dns={"resolvers": [self.resolver]},
             certificates={"bundle": bundle},
+            limits={"timeout": 30},  # nothing here is silent, but this host may be busy
             services={"databases": [{key: value for key, value in described.items() if value is not None}]},
         )
 

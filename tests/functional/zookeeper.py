@@ -32,10 +32,13 @@ ssl.keyStore.location={folder}/server.pem
 ssl.trustStore.location={folder}/ca.pem
 admin.enableServer=false
 maxSessionTimeout=40000
+forceSync=no
 {more}
 """
 ALONE = "tickTime=2000\nssl.clientAuth=need"
-TOGETHER = "tickTime=500\ninitLimit=20\nsyncLimit=4\nssl.clientAuth=need"
+TOGETHER = "tickTime=1000\ninitLimit=30\nsyncLimit=20\nssl.clientAuth=need\n4lw.commands.whitelist=srvr, mntr"
+# Whom nobody answered asks again only so many milliseconds later: a minute, by default.
+ELECTION = "-Dzookeeper.fastleader.maxNotificationInterval=300"
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def ensemble(folder: Path, authority: Issued, names: Sequence[str]) -> Iterator[
         for number, name in enumerate(names, 1):
             (folder / name / "data").mkdir(parents=True)
             (folder / name / "data" / "myid").write_text(f"{number}\n")
-            started = _started(folder / name, authority, name, f"{TOGETHER}\n{servers}")
+            started = _started(folder / name, authority, name, f"{TOGETHER}\n{servers}", [ELECTION])
             running.append(stack.enter_context(started))
         for server in running:
             _wait_until_up(server)

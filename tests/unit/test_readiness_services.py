@@ -16,6 +16,7 @@ from diskimage_validator.readiness.facts.zookeeper import (
 from diskimage_validator.readiness.plan import plan_rows
 from diskimage_validator.readiness.probes.mysql import stream_of
 from diskimage_validator.readiness.secret import Secret
+from tests.support import pki
 
 SRVR = """\
 Zookeeper version: 3.8.0-5a02a05eddb59aee6ac762f7ea82e92a68eb9c0f, built on 2022-02-25 08:49 UTC
@@ -30,7 +31,13 @@ Node count: 5
 """
 
 
-def test_all_errors_about_services_are_told_at_once() -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
+    return tmp_path
+
+
+def test_all_errors_about_services_are_told_at_once(folder: Path) -> None:
     text = """\
 version: 1
 name: test
@@ -46,11 +53,12 @@ services:
   databases:
     - {name: zuul, kind: oracle, servers: [db1.internal], database: zuul, user: readiness, password: env:DB}
     - {name: a, kind: postgresql, servers: [db1.internal], database: zuul, user: readiness}
-    - {name: b, kind: postgresql, servers: [db1], database: zuul, user: u, password: env:DB, cluster_size: 3}
+    - {name: b, kind: postgresql, servers: [db1], database: z, user: u, cluster_size: 3,
+       client: {certificate: none.pem, key: env:K}}
   zookeepers: []
 """
     with pytest.raises(PolicyError) as caught:
-        parse_factory(text, "factory.yaml", Path())
+        parse_factory(text, "factory.yaml", folder)
     said = caught.value.message
     assert "s3cret" not in said
     for expected in (
@@ -60,15 +68,16 @@ services:
         "line 13: .services.databases[0].kind: ",
         "line 14: .services.databases[1]: give 'password', 'client', or both",
         "line 15: .services.databases[2]: 'cluster_size' is of Galera clusters, kind 'mysql'",
-        "line 16: .services.zookeepers: unknown key; did you mean 'zookeeper'?",
+        f"line 16: .services.databases[2].client.certificate: cannot read chain {folder}/none.pem: No such file",
+        "line 17: .services.zookeepers: unknown key; did you mean 'zookeeper'?",
     ):
         assert expected in said
     enough = text[: text.index("      chroot")].replace(', "zk2.internal:0"', "").replace("s3cret", "env:KEY")
     with pytest.raises(PolicyError, match="1 'members' are named, and 'min_members' is 3"):
-        parse_factory(enough, "factory.yaml", Path())
+        parse_factory(enough, "factory.yaml", folder)
 
 
-def test_the_plan_says_whom_it_would_ask_and_no_secret() -> None:
+def test_the_plan_says_whom_it_would_ask_and_no_secret(folder: Path) -> None:
     text = """\
 version: 1
 name: test
@@ -83,7 +92,7 @@ services:
   databases:
     - {name: zuul, kind: mysql, servers: [db1.internal], database: zuul, user: readiness, password: env:DB}
 """
-    rows = plan_rows(parse_factory(text, "factory.yaml", Path()))
+    rows = plan_rows(parse_factory(text, "factory.yaml", folder))
     asked = "srvr, mntr, opens a session, reads /zuul, closes it"
     assert rows[:2] == [
         ("Core services", target, f"ZooKeeper with TLS, client certificate client.pem: {asked}")

@@ -70,6 +70,8 @@ def _judge(rules: EnsembleRules, evidence: list[Evidence[Member]]) -> Finding:
     apart = max(state.zxid for state in states.values()) - min(state.zxid for state in states.values())
     version = next(iter(states.values())).version
     message = f"{leader} leads {len(states) - 1} others, version {version}, zxids at most {apart} apart"
+    if followers := next((fact.followers for fact in found.values() if fact.followers), None):
+        message += f", {followers.synced} of {followers.all} followers synchronized"
     if voting := next((fact.participants for fact in found.values() if fact.participants), ()):
         message += f", {len(voting)} vote"
     return tell(evidence[0], rules.name, Status.PASS, message, expected, actual)

@@ -76,6 +76,15 @@ class Metered(socket.socket):
 class _MeteredTls(Metered, ssl.SSLSocket):
     """The same over TLS."""
 
+    def send(self, *arguments: Any) -> int:
+        """Do as SSLSocket.send does; where the server has left, raise the alert by which it said why, if it did."""
+        try:
+            return super().send(*arguments)
+        except OSError as error:
+            failure = error
+        self.recv(1)  # out of the except clause: the alert is the first error, and follows from no other
+        raise failure
+
 
 def metered(context: ssl.SSLContext, meter: Meter) -> ssl.SSLContext:
     """Return ``context``, whose connections ask ``meter`` from now on (SSLContext.sslsocket_class)."""
