@@ -11,15 +11,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock
 
+from tests.functional import applications
 from tests.functional.ports import free_port
 
 # The second and third are what Nodepool 11.0 imports and does not ask for: pkg_resources, and cachetools.
@@ -45,14 +44,8 @@ class Nodepool:
 
 
 def install(folder: Path) -> Nodepool:
-    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB. Another worker waits until it is."""
-    done = folder / "installed"
-    with FileLock(folder.with_suffix(".lock")):
-        if not done.exists():
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
-            done.touch()
+    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB."""
+    applications.install(folder, REQUIREMENTS)
     return Nodepool(folder)
 
 
