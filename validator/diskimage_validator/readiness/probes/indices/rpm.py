@@ -1,9 +1,10 @@
 """Packages of an RPM repository, out of its ``primary.xml`` (createrepo_c(8), rpm-metadata).
 
 What a package requires is a capability: a name, a soname, a path, or a boolean expression of these
-(https://rpm.org/docs/latest/manual/boolean_dependencies.html). Of paths, primary.xml lists only those
-that packages should require: below /etc, in a folder whose name ends in ``bin``, and /usr/lib/sendmail. The others are
-in ``filelists.xml``, which is many times as large.
+(https://rpm.org/docs/latest/manual/boolean_dependencies.html). Of paths, primary.xml lists only those that packages
+should require: below /etc, in a folder whose name ends in ``bin``, and /usr/lib/sendmail. The others are in
+``filelists.xml``, which is many times as large. Of the sizes of a package, that of the file counts (``package``), and
+not what it takes when it is installed.
 """
 
 from collections.abc import Callable, Collection, Mapping
