@@ -71,14 +71,20 @@ class SshEngine(Engine):
         self._connection.close()
 
     def run(
-        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        as_root: bool = False,
+        limit: int = RUN_LIMIT,
+        stdin: bytes = b"",
     ) -> Completed:
         """Run ``command`` on the node: see Engine."""
         try:
             shell = self._rights.root_shell() if as_root else self._rights.shell()
         except PermissionDeniedError as error:
             raise self.deny(command[0], error.message) from error
-        status, output, errors = shell.run(command, timeout=timeout, limit=limit)
+        status, output, errors = shell.run(command, timeout=timeout, limit=limit, stdin=stdin)
         return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
     # Files, one by one.

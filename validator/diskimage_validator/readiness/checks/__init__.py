@@ -4,11 +4,17 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    bootstrap_closed,
+    database_plain,
+    database_replication,
+    database_servers,
     dns_agreement,
     dns_names,
     dns_node,
     dns_public,
     dns_reverse,
+    firewall_closed,
+    firewall_open,
     image_policy,
     image_report,
     image_served,
@@ -21,6 +27,9 @@ from diskimage_validator.readiness.checks import (
     tls_image,
     tls_mutual,
     tls_strength,
+    zookeeper_doors,
+    zookeeper_members,
+    zookeeper_quorum,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -52,6 +61,15 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             image_policy,
             image_report,
             image_served,
+            firewall_open,
+            firewall_closed,
+            zookeeper_members,
+            zookeeper_quorum,
+            zookeeper_doors,
+            database_servers,
+            database_replication,
+            database_plain,
+            bootstrap_closed,
         ),
     )
 }
