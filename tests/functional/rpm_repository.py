@@ -16,7 +16,7 @@ REPOMD = "repodata/repomd.xml"
 def build(folder: Path, packages: Mapping[str, Sequence[str]], architecture: str = "x86_64") -> dict[str, int]:
     """Build ``NAME-VERSION-RELEASE`` with its further lines of the spec file; return the size of each, in bytes.
 
-    Every one holds a file ``/usr/bin/NAME`` that cannot be compressed, so that none is as large as another.
+    Every one holds ``/usr/bin/NAME`` and ``/usr/libexec/NAME``, not to be compressed: none is as large as another.
     """
     work = folder / f".build-{architecture}"
     work.mkdir(parents=True)
@@ -24,11 +24,12 @@ def build(folder: Path, packages: Mapping[str, Sequence[str]], architecture: str
     for number, (full, lines) in enumerate(packages.items(), 1):
         name, version, release = full.rsplit("-", 2)
         (work / name).write_bytes(os.urandom(1000 * number))
-        files = f"%files -n {name}\n/usr/bin/{name}"
+        files = f"%files -n {name}\n/usr/bin/{name}\n/usr/libexec/{name}"
         about = [f"%package -n {name}", f"Version: {version}", f"Release: {release}", f"Summary: {name}", *lines]
         spec.append("\n".join([*about, f"%description -n {name}", "For tests.", files, ""]))
     names = [full.rsplit("-", 2)[0] for full in packages]
-    copies = [f"install -D {work}/{name} %{{buildroot}}/usr/bin/{name}" for name in names]
+    folders = ("bin", "libexec")
+    copies = [f"install -D {work}/{name} %{{buildroot}}/usr/{to}/{name}" for name in names for to in folders]
     spec.append("\n".join(["%install", *copies, ""]))
     (work / "all.spec").write_text("\n".join(spec))
     command = ["rpmbuild", "-bb", "--quiet", "--target", architecture, "--define", f"_topdir {work}"]

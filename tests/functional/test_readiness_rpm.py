@@ -25,7 +25,8 @@ APPS = {
     "runc-1.1-1": [],
     "container-selinux-2-1": [],
     "broken-1-1": ["Requires: nobody-has-this", "Requires: (nor-this or that)"],
-    "libexec-1-1": ["Requires: /usr/libexec/platform-python"],
+    "tool-1-1": ["Requires: /usr/libexec/glibc"],
+    "lost-1-1": ["Requires: /usr/libexec/nowhere"],
     "unused-9-1": [],
 }
 BASE = {"bash-5-1": ["Requires: glibc"], "libseccomp-2-1": ["Provides: libseccomp.so.2()(64bit)"], "glibc-2.34-1": []}
@@ -100,16 +101,21 @@ def test_other_ways_to_compress(lab: Lab, tmp_path: Path, compression: str) -> N
 def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     alone = {"index": lab.index("apps"), "packages": ["podman", "podmam"]}
     both = {"index": lab.index("apps"), "also": [lab.index("base")], "packages": ["broken"]}
-    hidden = {"index": lab.index("apps"), "packages": ["libexec"]}
-    outcome = lab.check(tmp_path, alone, both, hidden)
+    lost = {"index": lab.index("apps"), "packages": ["lost"]}
+    outcome = lab.check(tmp_path, alone, both, lost)
     found = outcome.of("storage-packages")
-    assert [status for _, status, _ in found] == ["fail", "fail", "error"]
+    assert [status for _, status, _ in found] == ["fail"] * 3
     assert found[0][2] == (
         "the index has no podmam; nothing in the index satisfies podman: /usr/bin/bash;"
         " podman: libseccomp.so.2()(64bit); conmon: glibc"
     )
     assert found[1][2] == ("nothing in the index satisfies broken: nor-this | that; broken: nobody-has-this")
-    assert "libexec needs /usr/libexec/platform-python, and no primary.xml says who has such a file" in found[2][2]
+    assert found[2][2] == "nothing in the index satisfies lost: /usr/libexec/nowhere"
+
+
+def test_files_that_only_the_lists_of_files_tell(lab: Lab, tmp_path: Path) -> None:
+    source = {"index": lab.index("apps"), "also": [lab.index("base")], "packages": ["tool"]}
+    lab.takes(tmp_path, source, lab.sizes["tool-1-1"] + lab.sizes["glibc-2.34-1"])
 
 
 def test_an_index_that_is_not_what_repomd_says_is_no_index(lab: Lab, tmp_path: Path) -> None:

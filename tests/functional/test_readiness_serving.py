@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.elements.pki import make_ca, make_server
-from tests.functional.openstack_cloud import Cloud, Image, openstack_cloud
+from tests.functional.openstack_cloud import CREDENTIAL, Cloud, Image, openstack_cloud
 from tests.functional.ports import free_port
 from tests.functional.readiness_lab import Outcome, nginx, presenting, readiness
 from tests.functional.zuul_application import Zuul, install
@@ -60,7 +60,8 @@ class Lab:
         cloud = {"clouds": f"file:{self.cloud.clouds_yaml}", "cloud": "internal"}
         entries = [{**common, **(cloud if "nodepool" in one else {}), **one} for one in served_by]
         nodes = [{"image": str(self.file(file)), "served_by": entries}]
-        return readiness(folder, node_images=nodes, certificates={"bundle": str(self.folder / "root.pem")}, **rules)
+        rules.setdefault("certificates", {"bundle": str(self.folder / "root.pem")})
+        return readiness(folder, node_images=nodes, **rules)
 
     def says(self, folder: Path, *served_by: dict[str, Any], file: str = "one") -> tuple[str, str]:
         """Return status and message of the only finding."""
@@ -165,6 +166,22 @@ def test_what_the_cloud_has(
     found = lab.says(tmp_path, {"nodepool": lab.nodepool(f"cloud-{identity}", [upload(1, identity=identity)])})
     assert found[0] == status
     assert said in found[1]
+
+
+def test_an_application_credential_is_enough(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    auth = {"auth_url": f"{lab.cloud.url}/identity", "application_credential_id": CREDENTIAL}
+    secret = {"application_credential_secret": lab.cloud.password}
+    clouds: dict[str, dict[str, Any]] = {"internal": {"auth": {**auth, **secret}}}
+    monkeypatch.setenv("CLOUDS", yaml.safe_dump({"clouds": clouds}))
+    url = lab.nodepool("credential", [upload(1, identity="one")])
+    assert lab.says(tmp_path, {"nodepool": url, "clouds": "env:CLOUDS"})[0] == "pass"
+    clouds["internal"]["region_name"] = "elsewhere"
+    monkeypatch.setenv("CLOUDS", yaml.safe_dump({"clouds": clouds}))
+    said = lab.says(tmp_path, {"nodepool": url, "clouds": "env:CLOUDS"})
+    assert said == ("error", "the cloud's catalogue has no service 'image'")
+    (tmp_path / "other.pem").write_bytes(make_ca("Other root").cert_pem)
+    stranger = lab.check(tmp_path, {"nodepool": url}, certificates={"bundle": "other.pem"})
+    assert "its certificate does not verify" in stranger.bad()["image-served"]
 
 
 def test_who_does_not_answer_hides_nobody(lab: Lab, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from diskimage_validator.readiness.probes.indices import rpm, xml_stream
 from diskimage_validator.readiness.probes.indices.boolean import alternatives
 from diskimage_validator.readiness.probes.indices.closure import closure
 from diskimage_validator.readiness.probes.indices.package import Package
-from diskimage_validator.readiness.probes.indices.repomd import Listed, primary_of
-from diskimage_validator.readiness.probes.indices.rpm import rpm_packages
+from diskimage_validator.readiness.probes.indices.repomd import Listed, parse_repomd
+from diskimage_validator.readiness.probes.indices.rpm import is_unlisted, owners, rpm_packages
 from diskimage_validator.readiness.probes.indices.xml_stream import parse_xml
 from diskimage_validator.readiness.probes.packages import MAX_WINDOW, _plain
 
@@ -48,6 +48,8 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY b "&c;&c;"><!ENTITY c "ha">]><a>&b;</a>'
     [
         (LAUGHS, "a document type"),
         (LAUGHS.encode("utf-16"), "a document type"),
+        ('<?xml version="1.0" encoding="no-such"?>' + LAUGHS, "a document type"),
+        ('<?xml version="1.0" encoding="utf-7"?><a>+ADw-</b>', "mismatched tag"),
         ('<!DOCTYPE a SYSTEM "http://127.0.0.1:1/a.dtd"><a/>', "a document type"),
         ("<a>&b;</a>", "undefined entity"),
         ("", "no element found"),
@@ -69,7 +71,7 @@ def test_what_xml_is_not_read(text: str | bytes, said: str) -> None:
 
 def repomd(body: str) -> Listed:
     text = f'<repomd xmlns="http://linux.duke.edu/metadata/repo"><data type="other"/>{body}</repomd>'
-    return primary_of(io.BytesIO(text.encode()))
+    return parse_repomd(io.BytesIO(text.encode()))["primary"]
 
 
 def primary(href: str = "repodata/p.xml.gz", algorithm: str = "sha256", kind: str = "primary") -> str:
@@ -211,12 +213,21 @@ def test_an_architecture_depends_on_its_own() -> None:
 
 
 def test_what_is_not_there_and_circles() -> None:
-    pool = [package("a", "b"), package("b", "a", "c|d", "e|"), package("f", "/usr/bin/f"), package("g", "/opt/g")]
+    pool = [package("a", "b"), package("b", "a", "c|d", "e|"), package("f", "/usr/bin/f")]
     assert closure(pool, ["a", "z"], "rpm").missing == ("z",)
     assert closure(pool, ["a"], "rpm").unmet == ("b: c | d",)
     assert closure(pool, ["f"], "rpm").unmet == ("f: /usr/bin/f",)
-    with pytest.raises(EngineError, match=r"g needs /opt/g, and no primary\.xml says who has such a file"):
-        closure(pool, ["g"], "rpm")
+
+
+def test_who_has_a_file_that_primary_xml_does_not_list() -> None:
+    assert [is_unlisted(path) for path in ("/usr/bin/a", "/etc/a", "/usr/lib/sendmail", "a", "/usr/libexec/a")] == [
+        *[False] * 4,
+        True,
+    ]
+    listing = """<filelists xmlns="http://linux.duke.edu/metadata/filelists">
+        <package pkgid="one" name="a" arch="noarch"><file>/a</file><file type="dir">/b</file></package>
+        <package pkgid="two" name="b" arch="noarch"><file>/b</file><file>/c</file></package></filelists>"""
+    assert owners(io.BytesIO(listing.encode()), {"/b", "/d"}) == {"one": ["/b"], "two": ["/b"]}
 
 
 def test_zstd_does_not_take_more_memory_than_is_given() -> None:

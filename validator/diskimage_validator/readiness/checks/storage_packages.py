@@ -1,10 +1,10 @@
 """The size of every set of packages that the mirrors have to hold can be told, out of the index of its repository.
 
 An index is that of an apt repository (``Packages``) or of an RPM repository (``repodata/repomd.xml``, whose
-``primary.xml`` has to have the checksum that is told there). Without ``packages`` everything in it counts, each file
-once. With them, these and all that they depend on, in the index and in those under ``also``: Depends and Pre-Depends,
-or Requires; of several versions the newest, of alternatives the first that is there, and bounds on versions left
-aside.
+``primary.xml`` has to have the checksum that is told there; where a package needs a file that is not in it, so does
+``filelists.xml``). Without ``packages`` everything in it counts, each file once. With them, these and all that they
+depend on, in the index and in those under ``also``: Depends and Pre-Depends, or Requires; of several versions the
+newest, of alternatives the first that is there, and bounds on versions left aside.
 
 .. rubric:: Example
 

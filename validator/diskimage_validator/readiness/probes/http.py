@@ -79,7 +79,7 @@ def ask_http(
 
 
 def _address(parts: urllib.parse.SplitResult) -> Address:
-    """Return where the server is. Raises NoReplyError for what is no https: another server names it."""
+    """Return where the server is. Raises NoReplyError for what is no https: another server may have named it."""
     try:
         address = parse_address(parts.netloc)
     except UsageError as error:

@@ -3,7 +3,8 @@
 import contextlib
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -15,8 +16,8 @@ from diskimage_validator.readiness.facts.storage import REPOMD, AskPackages, Pac
 from diskimage_validator.readiness.probes.indices.apt import apt_packages
 from diskimage_validator.readiness.probes.indices.closure import closure
 from diskimage_validator.readiness.probes.indices.package import Package
-from diskimage_validator.readiness.probes.indices.repomd import primary_of
-from diskimage_validator.readiness.probes.indices.rpm import rpm_packages
+from diskimage_validator.readiness.probes.indices.repomd import parse_repomd
+from diskimage_validator.readiness.probes.indices.rpm import is_unlisted, owners, rpm_packages
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.mirror import opened
 
@@ -27,27 +28,79 @@ _FORMS: Final = {".xz": "xz", ".gz": "gz", ".bz2": "bz2", ".lzma": "lzma", ".zst
 
 def ask_packages(ask: AskPackages, means: Means) -> PackageSet:
     """Return what packages take. Raises EngineError if an index cannot be had or read."""
-    packages = [package for index in ask.indices for package in _read(index, ask, means)]
+    if ask.index.endswith(REPOMD):
+        repositories = [_Repository(index, means) for index in ask.indices]
+        packages = [package for one in repositories for package in one.packages(relations=bool(ask.packages))]
+        if ask.packages and (paths := _unlisted(closure(packages, ask.packages, "rpm"), packages)):
+            packages = _with_files(packages, [one.owners(paths) for one in repositories])
+        manager = "rpm"
+    else:
+        packages = [package for index in ask.indices for package in _apt(index, means)]
+        manager = "dpkg"
     if ask.packages:
-        return closure(packages, ask.packages, "rpm" if ask.index.endswith(REPOMD) else "dpkg")
+        return closure(packages, ask.packages, manager)
     return PackageSet(tuple(dict.fromkeys(package.file for package in packages)))
 
 
-def _read(index: str, ask: AskPackages, means: Means) -> list[Package]:
-    found: list[Package] = []
-    if index.endswith(REPOMD):
-        with _reading(index, means) as repomd:
-            primary = primary_of(repomd)
-        place = index.removesuffix(REPOMD) + primary.href
-        with _reading(place, means) as file:
-            primary.verify(file)
-            rpm_packages(_plain(file, place), found.append, relations=bool(ask.packages))
-    else:
-        with _reading(index, means) as file:
-            found.extend(apt_packages(_plain(file, index)))
-    if not found:
+def _apt(index: str, means: Means) -> list[Package]:
+    with _reading(index, means) as file:
+        return _some(index, list(apt_packages(_plain(file, index))))
+
+
+def _some(index: str, packages: list[Package]) -> list[Package]:
+    if not packages:
         raise EngineError(f"{index}: no package is in it", "is this a Packages file, or a repomd.xml?")
-    return found
+    return packages
+
+
+class _Repository:
+    """An RPM repository. Whatever is wrong with one of its files is an EngineError that names it."""
+
+    def __init__(self, index: str, means: Means) -> None:
+        self._index = index
+        self._means = means
+        with _reading(index, means) as repomd:
+            self._files = parse_repomd(repomd)
+
+    def packages(self, *, relations: bool) -> list[Package]:
+        found: list[Package] = []
+        with self._open("primary") as primary:
+            rpm_packages(primary, found.append, relations=relations)
+        return _some(self._index, found)
+
+    def owners(self, paths: Collection[str]) -> dict[str, list[str]]:
+        with self._open("filelists") as filelists:
+            return owners(filelists, paths)
+
+    @contextlib.contextmanager
+    def _open(self, kind: str) -> Iterator[IO[bytes]]:
+        if kind not in self._files:
+            raise EngineError(f"{self._index}: it lists no '{kind}'", "createrepo_c writes it")
+        listed = self._files[kind]
+        place = self._index.removesuffix(REPOMD) + listed.href
+        with _reading(place, self._means) as file:
+            listed.verify(file)
+            yield _plain(file, place)
+
+
+def _unlisted(found: PackageSet, packages: Iterable[Package]) -> set[str]:
+    """Return all paths that packages need and only lists of files tell, if ``found`` lacks anything at all."""
+    if not found.unmet:
+        return set()
+    return {name for package in packages for group in package.depends for name in group if is_unlisted(name)}
+
+
+def _with_files(packages: list[Package], owned: Iterable[dict[str, list[str]]]) -> list[Package]:
+    paths: dict[str, list[str]] = {}
+    for one in owned:
+        for digest, found in one.items():
+            paths.setdefault(digest, []).extend(found)
+    return [
+        replace(package, provides=(*package.provides, *paths[package.file.digest]))
+        if package.file.digest in paths
+        else package
+        for package in packages
+    ]
 
 
 @contextlib.contextmanager

@@ -14,15 +14,15 @@ class ServingRules(Model):
     """Who starts nodes from the image, and in which cloud."""
 
     nodepool: WebUrlField | None = None
-    """The web application of a nodepool-launcher; or"""
+    """The web application of a nodepool-launcher. Either this or ``zuul``."""
     zuul: WebUrlField | None = None
-    """the web server of a Zuul, without ``/api``."""
+    """The web server of a Zuul, without ``/api``."""
     tenant: Annotated[str, Field(pattern=r"^[^/?#%\s]+$")] | None = None
     """Of Zuul: one that uses the image."""
     image: NonEmpty
     """What Nodepool or Zuul calls it."""
     provider: NonEmpty
-    """Where it is uploaded to: Nodepool's provider, or the endpoint of Zuul's."""
+    """Where it is uploaded to: Nodepool's provider, or the endpoint as Zuul's API has it, ``CONNECTION/NAME``."""
     clouds: SecretField | None = None
     """The ``clouds.yaml`` with which that cloud can be asked; it need not be the one of Nodepool."""
     cloud: NonEmpty | None = None

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from diskimage_validator.errors import EngineError
 from diskimage_validator.readiness.facts.storage import PackageSet
 from diskimage_validator.readiness.probes.indices.package import Package
 from diskimage_validator.versions import compare
@@ -17,13 +16,12 @@ from diskimage_validator.versions import compare
 MAX_UNMET: Final = 20
 INDEPENDENT: Final = ("all", "noarch")
 """The architectures of what runs on any (deb, rpm)."""
-HINT: Final = "without 'packages', the whole index counts, and nothing has to be known of files"
 
 
 def closure(packages: Iterable[Package], wanted: Sequence[str], manager: str) -> PackageSet:
     """Return ``wanted`` with all that they depend on; ``manager``, dpkg or rpm, knows the order of versions.
 
-    Raises VersionError if versions have none, EngineError if something depends on a file that no index would tell.
+    Raises VersionError if versions have none.
     """
     pool = _Pool(_newest(packages, manager))
     roots = {name: pool.choose([name], pool.architecture) for name in wanted}
@@ -41,12 +39,7 @@ def closure(packages: Iterable[Package], wanted: Sequence[str], manager: str) ->
             if chosen := pool.choose(group, architecture):
                 queue.append((chosen, architecture))
             elif "" not in group:
-                names = " | ".join(group)
-                if any(map(_unlisted, group)):
-                    raise EngineError(
-                        f"{package.name} needs {names}, and no primary.xml says who has such a file", HINT
-                    )
-                unmet[f"{package.name}: {names}"] = None
+                unmet[f"{package.name}: {' | '.join(group)}"] = None
     missing = tuple(name for name, package in roots.items() if package is None)
     files = dict.fromkeys(package.file for package in found)
     return PackageSet(tuple(files), missing, tuple(unmet)[:MAX_UNMET])
@@ -71,11 +64,6 @@ class _Pool:
             if offers := self._offers.get(name):
                 return next((one for one in offers if one.architecture in (architecture, *INDEPENDENT)), offers[0])
         return None
-
-
-def _unlisted(name: str) -> bool:
-    """Whether this is a path that a ``primary.xml`` does not list, though some package may have it."""
-    return name.startswith("/") and not (name.startswith("/etc/") or "bin/" in name or name == "/usr/lib/sendmail")
 
 
 def _newest(packages: Iterable[Package], manager: str) -> list[Package]:

@@ -10,6 +10,7 @@ from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.probes.indices.xml_stream import parse_xml
 
 MAX_REPOMD: Final = 4 * 1024 * 1024
+KINDS: Final = ("primary", "filelists")
 ALGORITHMS: Final = ("sha224", "sha256", "sha384", "sha512")
 _NAMESPACE: Final = "http://linux.duke.edu/metadata/repo "
 _HREF: Final = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9._+~-]*(/[A-Za-z0-9_+~-][A-Za-z0-9._+~-]*)*", re.ASCII)
@@ -35,18 +36,18 @@ class Listed:
         file.seek(0)
 
 
-def primary_of(repomd: IO[bytes]) -> Listed:
-    """Return where the list of packages is. Raises EngineError if ``repomd`` does not say it properly."""
+def parse_repomd(repomd: IO[bytes]) -> dict[str, Listed]:
+    """Return the files of KINDS that are there, ``primary`` at least. Raises EngineError if it is not said properly."""
     reader = _Repomd()
     parse_xml(repomd, reader.start, reader.end, MAX_REPOMD)
-    if reader.found is None:
+    if "primary" not in reader.found:
         raise EngineError("it lists no 'primary'", "is this a repomd.xml?")
     return reader.found
 
 
 class _Repomd:
     def __init__(self) -> None:
-        self.found: Listed | None = None
+        self.found: dict[str, Listed] = {}
         self._type = self._href = self._algorithm = self._digest = ""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -63,9 +64,9 @@ class _Repomd:
         match name.removeprefix(_NAMESPACE):
             case "checksum":
                 self._digest = text.strip().lower()
-            case "data" if self._type == "primary" and self.found is None:
+            case "data" if self._type in KINDS:
                 if not _HREF.fullmatch(self._href):
-                    raise EngineError("it tells no place of 'primary' within the repository")
+                    raise EngineError(f"it tells no place of '{self._type}' within the repository")
                 if self._algorithm not in ALGORITHMS:
-                    raise EngineError(f"it tells no checksum of 'primary' that counts: {', '.join(ALGORITHMS)}")
-                self.found = Listed(self._href, self._algorithm, self._digest)
+                    raise EngineError(f"it tells no checksum of '{self._type}' that counts: {', '.join(ALGORITHMS)}")
+                self.found.setdefault(self._type, Listed(self._href, self._algorithm, self._digest))

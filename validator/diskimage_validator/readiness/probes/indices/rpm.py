@@ -1,11 +1,13 @@
 """Packages of an RPM repository, out of its ``primary.xml`` (createrepo_c(8), rpm-metadata).
 
 What a package requires is a capability: a name, a soname, a path, or a boolean expression of these
-(https://rpm.org/docs/latest/manual/boolean_dependencies.html). Of paths, primary.xml lists only those
-that packages should require: below /etc, in a folder whose name ends in ``bin``, and /usr/lib/sendmail.
+(https://rpm.org/docs/latest/manual/boolean_dependencies.html). Of paths, primary.xml lists only those that packages
+should require: below /etc, in a folder whose name ends in ``bin``, and /usr/lib/sendmail. The others are in
+``filelists.xml``, which is many times as large. Of the sizes of a package, that of the file counts (``package``), and
+not what it takes when it is installed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import IO, Final
 
 from diskimage_validator.errors import EngineError
@@ -20,6 +22,7 @@ MAX_CAPABILITIES: Final = 10_000_000
 """Of all packages together; a whole distribution has about two million."""
 _COMMON: Final = "http://linux.duke.edu/metadata/common "
 _RPM: Final = "http://linux.duke.edu/metadata/rpm "
+_FILES: Final = "http://linux.duke.edu/metadata/filelists "
 _OF_RPM_ITSELF: Final = "rpmlib("
 
 
@@ -30,6 +33,29 @@ def rpm_packages(primary: IO[bytes], found: Callable[[Package], None], *, relati
     """
     reader = _Primary(found, relations)
     parse_xml(primary, reader.start, reader.end, MAX_SIZE)
+
+
+def is_unlisted(name: str) -> bool:
+    """Whether this is a path that only ``filelists.xml`` would list."""
+    return name.startswith("/") and not (name.startswith("/etc/") or "bin/" in name or name == "/usr/lib/sendmail")
+
+
+def owners(filelists: IO[bytes], paths: Collection[str]) -> dict[str, list[str]]:
+    """Return which of ``paths`` packages have, by the checksums of these, out of a ``filelists.xml``."""
+    found: dict[str, list[str]] = {}
+    package = ""
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal package
+        if name == _FILES + "package":
+            package = attributes.get("pkgid", "")
+
+    def end(name: str, text: str) -> None:
+        if name == _FILES + "file" and text in paths:
+            found.setdefault(package, []).append(text)
+
+    parse_xml(filelists, start, end, MAX_SIZE)
+    return found
 
 
 class _Primary:

@@ -25,10 +25,11 @@ End = Callable[[str, str], None]
 def parse_xml(stream: IO[bytes], start: Start, end: End, limit: int) -> None:
     """Tell ``start`` (name, attributes) and ``end`` (name, text since the last tag) of every element in ``stream``.
 
-    A name is ``NAMESPACE NAME``. Raises EngineError for what is no XML, has a document type, or more than ``limit``
-    bytes; whatever ``stream`` raises; and what the two functions raise.
+    A name is ``NAMESPACE NAME``. Whatever encoding is declared, it is read as UTF-8: Python's codecs are many. Raises
+    EngineError for what is no XML, has a document type, or more than ``limit`` bytes; whatever ``stream`` raises; and
+    what the two functions raise.
     """
-    parser = expat.ParserCreate(namespace_separator=" ")
+    parser = expat.ParserCreate("UTF-8", namespace_separator=" ")
     reader = _Reader(start, end)
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
