@@ -11,6 +11,7 @@ import pytest
 from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember, Member
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.databases import ask_database
@@ -174,6 +175,20 @@ def test_a_server_that_wants_our_files_does_not_get_them(means: Means) -> None:
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind", "said"),
+    [
+        (45, "client", "the server refuses this client: TLS: sslv3 alert certificate expired"),
+        (48, "client", "the server refuses this client: TLS: tlsv1 alert unknown ca"),
+        (70, "tls", "TLS: tlsv1 alert protocol version"),
+        (40, "tls", "TLS: sslv3 alert handshake failure"),
+    ],
+)
+def test_alerts_are_about_the_client_or_not(alert: int, kind: str, said: str, means: Means) -> None:
+    fact = member(means, HEAR, bytes((21, 3, 3, 0, 2, 2, alert)))
+    assert fact.trouble == Trouble(kind, said)  # type: ignore[arg-type]
 
 
 def test_no_descriptor_is_left(hasty: Means) -> None:

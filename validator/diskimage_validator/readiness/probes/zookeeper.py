@@ -25,7 +25,16 @@ from diskimage_validator.readiness.facts.zookeeper import (
 )
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.clients import load_client
-from diskimage_validator.readiness.probes.links import ENDED, BrokenError, Meter, dial, metered, secure, tls_broken
+from diskimage_validator.readiness.probes.links import (
+    ENDED,
+    BrokenError,
+    Meter,
+    dial,
+    is_alert,
+    metered,
+    secure,
+    tls_broken,
+)
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.zookeeper_session import session
 
@@ -117,7 +126,7 @@ def _stranger(address: Address, means: Means) -> Knock:
     try:
         said, _ = _word(b"srvr", address, means, meter, metered(verifying(means.authorities), meter))
     except BrokenError as error:
-        refused = error.trouble.kind == "client" or isinstance(error.__cause__, HUNG_UP)
+        refused = is_alert(error.__cause__) or isinstance(error.__cause__, HUNG_UP)
         return Knock("refused" if refused else "failed", str(error.trouble))
     return Knock("accepted", "it answers") if said else Knock("refused", "the server ended the connection")
 
