@@ -44,8 +44,6 @@ CONFIGURATION: Final = "/zookeeper/config"
 """Where a server has the configuration of its ensemble, for everybody to read."""
 TLS_RECORDS: Final = (b"\x15", b"\x16")
 """How an alert and a handshake begin (RFC 8446, 5.1): not an answer to what came without TLS."""
-
-
 HUNG_UP: Final = (ConnectionResetError, BrokenPipeError, *ENDED)
 """How some servers refuse a client, instead of with an alert."""
 
