@@ -94,6 +94,8 @@ class Shell:
         frame = FRAME.format(
             seconds=max(1, round(timeout)), command=words, limit=limit + 1, mark=self._mark, given=given
         ).encode("utf-8", "surrogateescape")
+        if stdin and not stdin.endswith(b"\n"):
+            raise ValueError("standard input is lines of text")
         if stdin:  # a here-document: it is on no command line, and ends with a line that nobody can guess
             frame += stdin + f"{self._mark}\n".encode()
         started = time.monotonic()
