@@ -4,6 +4,8 @@ import ast
 import errno
 import json
 import sys
+import threading
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from diskimage_validator.readiness.document import parse_factory
 from diskimage_validator.readiness.facts.egress import Answer, AskEgress, Attempt
 from diskimage_validator.readiness.plan import plan_rows
 from diskimage_validator.readiness.probes.egress import MAX_ATTEMPTS, ask_egress, read_answers
+from diskimage_validator.readiness.probes.egress_script import in_parallel
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
@@ -92,7 +95,7 @@ def test_names_have_several_addresses_or_none_and_what_was_not_tried_says_so() -
         "2001:db8::1",
     ]
     assert answers(NAMED, row("", "unresolved"))[0].outcome == "unresolved"
-    assert answers(NAMED)[0].outcome == "untried"
+    assert answers(NAMED, row("192.0.2.1", "untried"))[0].outcome == "untried"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,7 @@ def test_names_have_several_addresses_or_none_and_what_was_not_tried_says_so() -
     [
         "",
         "null",
+        "[]",
         "[" * 100_000,
         "[" + "1" * 100_000 + "]",
         "[NaN]",
@@ -114,6 +118,7 @@ def test_names_have_several_addresses_or_none_and_what_was_not_tried_says_so() -
                 {"ip": "192.0.2.81"},
                 {"ip": ""},
                 {"ip": "\x1b[2J:"},
+                {"ip": "fe80::1%\x1b[2J"},
                 {"ip": "1" * 1000},
                 {"by": "somebody"},
                 {"outcome": "pass"},
@@ -133,6 +138,14 @@ def test_names_have_several_addresses_or_none_and_what_was_not_tried_says_so() -
 def test_what_is_no_answer_of_the_script_is_refused(text: str) -> None:
     with pytest.raises(EngineError, match="the node answers"):
         read_answers((TCP,), text, 5)
+
+
+def test_the_script_leaves_behind_what_does_not_end() -> None:
+    started, never = time.monotonic(), threading.Event()
+    done = in_parallel(["quick", "slow"], lambda job: job == "quick" or never.wait(30), 0.1)
+    never.set()
+    assert done == {"quick": True}
+    assert time.monotonic() - started < 10
 
 
 def test_connections_are_counted_and_credentials_looked_at_before_anything_is_sent(tmp_path: Path) -> None:

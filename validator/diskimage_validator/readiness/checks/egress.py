@@ -99,7 +99,9 @@ def _doubt(answer: Answer, works: Mapping[int, str], rules: FirewallRules | Boot
     if answer.outcome == "refused" and not rules.reset_is_closed:
         hint = "name a port on which it listens; or say 'reset_is_closed', if the firewall answers with resets"
         return "it may be the host that says so, or a firewall in its name", hint
-    if answer.outcome in ("reset", "unclear", "unresolved", "untried"):
+    if answer.outcome == "unresolved":
+        return "so nothing was sent", "name the proxy by its IP address: it may still be there"
+    if answer.outcome in ("reset", "unclear", "untried"):
         return "that is no firewall's answer, and no proxy's refusal", "look at what answers there"
     if answer.family in works or (answer.outcome == "no-route" and answer.family == 6 and works and not rules.ipv6):
         return None

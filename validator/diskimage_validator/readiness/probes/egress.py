@@ -62,9 +62,9 @@ PROXY_AUTHENTICATION_REQUIRED: Final = 407
 
 
 def _ip(text: str) -> str:
-    if text:
-        ipaddress.ip_address(text)
-    return text
+    if text and not text.isprintable():  # a zone, behind the percent sign, may be anything
+        raise ValueError("no IP address")
+    return text and str(ipaddress.ip_address(text))
 
 
 IpText = Annotated[str, Field(max_length=64), AfterValidator(_ip)]
@@ -77,7 +77,7 @@ class _Row(BaseModel):
 
     attempt: Annotated[int, Field(ge=0)]
     ip: IpText
-    outcome: Literal["answered", "silent", "closed", "error", "unresolved"]
+    outcome: Literal["answered", "silent", "closed", "error", "unresolved", "untried"]
     connected: bool = False
     errno: Annotated[int, Field(ge=0, le=4095)] = 0
     said: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,64}$")] = ""
@@ -150,16 +150,17 @@ def read_answers(attempts: tuple[Attempt, ...], text: str, timeout: float) -> Eg
         if (row.outcome == "unresolved") != (row.ip == "") or (attempt.address.ip and row.ip != attempt.address.name):
             raise EngineError("the node answers what it was not asked")
         found[row.attempt][row.ip] = _answer(attempt, row, timeout)
-    missing = Answer("", "untried", "it was not tried, for time or connections ran out on the node")
-    return Egress(
-        tuple((one, tuple(answers.values()) or (missing,)) for one, answers in zip(attempts, found, strict=True))
-    )
+    if not all(found):
+        raise EngineError("the node answers less than it was asked")
+    return Egress(tuple((one, tuple(answers.values())) for one, answers in zip(attempts, found, strict=True)))
 
 
 def _answer(attempt: Attempt, row: _Row, timeout: float) -> Answer:
     ip = row.ip
     if row.outcome == "unresolved":
         return Answer("", "unresolved", f"{attempt.address.name} does not resolve on the node")
+    if row.outcome == "untried":
+        return Answer(ip, "untried", "it was not tried, for time or connections ran out on the node")
     if row.icmp and not row.connected:
         version = 6 if ":" in ip else 4
         code = UNREACHABLE[version].get(row.icmp[1]) if row.icmp[0] == DESTINATION_UNREACHABLE[version] else None
