@@ -69,7 +69,7 @@ class Outcome:
 
 
 def readiness(folder: Path, *options: str, **sections: Any) -> Outcome:
-    """Write a factory.yaml with ``sections`` into ``folder`` and check it, as a user does who gives ``options``."""
+    """Write a factory.yaml with ``sections`` into ``folder`` and check it, as a user does, with further ``options``."""
     document = {"version": 1, "name": "test", "limits": {"timeout": 5}, **sections}
     file, output = folder / "factory.yaml", folder / "readiness.json"
     file.write_text(yaml.safe_dump(document))

@@ -1,5 +1,6 @@
 """``readiness``: whether the network around an image factory is what a ``factory.yaml`` says."""
 
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -89,6 +90,18 @@ def init_command(file: str) -> int:
         raise UsageError(f"{file} is there already", "name another file, or move it away")
     with output(file) as stream:
         stream.write(files("diskimage_validator.readiness").joinpath(START).read_text("utf-8"))
+    return 0
+
+
+@readiness_group.command("schema")
+@output_option
+def schema_command(output_file: str | None) -> int:
+    """Print the JSON Schema of a factory.yaml, for an editor that knows YAML."""
+    from diskimage_validator.policy_schema import schema_of
+    from diskimage_validator.readiness.rules.document import FactoryRules
+
+    with output(output_file) as stream:
+        stream.write(json.dumps(schema_of(FactoryRules, "factory.yaml of diskimage-validator"), indent=2) + "\n")
     return 0
 
 

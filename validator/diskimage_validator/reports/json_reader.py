@@ -57,6 +57,8 @@ class _Result(BaseModel):
     path: Text
     line: Size
     waived: Text
+    tried: Text = ""
+    when: Text = ""
 
 
 class _Waiver(BaseModel):
@@ -125,5 +127,7 @@ def _result(found: _Result) -> Result:
         hint=found.hint,
         path=found.path,
         line=found.line,
+        tried=found.tried,
+        when=found.when,
     )
     return Result(found.check, found.severity, finding, found.waived)

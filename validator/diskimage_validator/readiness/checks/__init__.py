@@ -5,6 +5,9 @@ from typing import Final
 
 from diskimage_validator.readiness.checks import (
     bootstrap_closed,
+    database_plain,
+    database_replication,
+    database_servers,
     dns_agreement,
     dns_names,
     dns_node,
@@ -14,6 +17,7 @@ from diskimage_validator.readiness.checks import (
     firewall_open,
     image_policy,
     image_report,
+    image_served,
     storage_images,
     storage_packages,
     storage_room,
@@ -23,6 +27,9 @@ from diskimage_validator.readiness.checks import (
     tls_image,
     tls_mutual,
     tls_strength,
+    zookeeper_doors,
+    zookeeper_members,
+    zookeeper_quorum,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -53,8 +60,15 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            image_served,
             firewall_open,
             firewall_closed,
+            zookeeper_members,
+            zookeeper_quorum,
+            zookeeper_doors,
+            database_servers,
+            database_replication,
+            database_plain,
             bootstrap_closed,
         ),
     )
