@@ -8,6 +8,7 @@ import ctypes
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,9 +112,10 @@ def tinyproxy(lab: Lab, folder: Path, address: str, port: int, *settings: str) -
     assert shutil.which("tinyproxy"), "tinyproxy is not installed: see bindep.txt"
     config = folder / f"tinyproxy-{port}.conf"
     config.write_text(PROXY.format(address=address, port=port, settings="\n".join(settings)))
-    with lab.started("world", "tinyproxy", "-d", "-c", str(config)):
+    with lab.started("world", "tinyproxy", "-d", "-c", str(config)) as process:
         while f"{address}:{port} " not in lab.command("world", "ss", "-tln"):
-            pass
+            assert process.poll() is None, "the proxy ended"
+            time.sleep(0.02)
         yield f"{address}:{port}"
 
 

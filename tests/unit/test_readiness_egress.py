@@ -15,6 +15,7 @@ import pytest
 from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import EngineError, PolicyError, UsageError
+from diskimage_validator.readiness.checks.egress import working
 from diskimage_validator.readiness.document import parse_factory
 from diskimage_validator.readiness.facts.egress import Answer, AskEgress, Attempt
 from diskimage_validator.readiness.plan import plan_rows
@@ -138,6 +139,14 @@ def test_names_have_several_addresses_or_none_and_what_was_not_tried_says_so() -
 def test_what_is_no_answer_of_the_script_is_refused(text: str) -> None:
     with pytest.raises(EngineError, match="the node answers"):
         read_answers((TCP,), text, 5)
+
+
+def test_what_a_node_reaches_on_itself_is_no_network() -> None:
+    local = Attempt("tcp", Address("localhost", 443))
+    rows = [row("127.0.0.1", "answered"), row("::1", "answered"), {**row("192.0.2.80", "answered"), "attempt": 1}]
+    found = read_answers((local, TCP), json.dumps(rows), 5)
+    assert working(found, (local,)) == {}
+    assert working(found, (local, TCP)) == {4: "TCP connection to 192.0.2.80:443 works"}
 
 
 def test_the_script_leaves_behind_what_does_not_end() -> None:

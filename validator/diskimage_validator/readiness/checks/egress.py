@@ -1,5 +1,6 @@
 """What the lines about egress have in common: what is tried from a node, and what an answer means."""
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from diskimage_validator.endpoints import Address
@@ -37,12 +38,15 @@ def place(address: str, port: int | None, protocol: str) -> Attempt:
 
 
 def working(fact: Egress, attempts: Iterable[Attempt]) -> Mapping[int, str]:
-    """Return for each IP family (4, 6) the first of ``attempts`` that got through: so the node has a network there."""
+    """Return for each IP family (4, 6) the first of ``attempts`` that got through: so the node has a network there.
+
+    What the node reached on itself, over loopback, tells nothing of a network.
+    """
     wanted = set(attempts)
     found: dict[int, str] = {}
     for attempt, answers in fact.found:
         for answer in answers:
-            if attempt in wanted and answer.outcome == "open":
+            if attempt in wanted and answer.outcome == "open" and not ipaddress.ip_address(answer.ip).is_loopback:
                 found.setdefault(answer.family, f"{attempt.what} works")
     return found
 
