@@ -11,6 +11,7 @@ from diskimage_validator.readiness.checks import (
     dns_reverse,
     image_policy,
     image_report,
+    log_server,
     storage_images,
     storage_packages,
     storage_room,
@@ -20,6 +21,7 @@ from diskimage_validator.readiness.checks import (
     tls_image,
     tls_mutual,
     tls_strength,
+    web_path,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -50,6 +52,8 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            web_path,
+            log_server,
         ),
     )
 }

@@ -9,6 +9,7 @@ from typing import Any, Final
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
 from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
+from diskimage_validator.readiness.facts.pages import AskPage, AskWebPath
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
 from diskimage_validator.readiness.probes.containers import ask_container_image
@@ -16,8 +17,10 @@ from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
 from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.packages import ask_packages
+from diskimage_validator.readiness.probes.pages import ask_page
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
+from diskimage_validator.readiness.probes.web_paths import ask_web_path
 
 Prober = Callable[[Any, Means], Any]
 
@@ -33,5 +36,7 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskContainerImage: ask_container_image,
     AskPackages: ask_packages,
     AskSpace: ask_space,
+    AskPage: ask_page,
+    AskWebPath: ask_web_path,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

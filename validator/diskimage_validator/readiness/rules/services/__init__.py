@@ -1,7 +1,12 @@
 """Section ``services``: what the factory stands on. A kind of service a module."""
 
+from diskimage_validator.readiness.rules.services.logs import LogPage
+from diskimage_validator.readiness.rules.services.web_paths import WebPathRules
 from diskimage_validator.rules.base import Model
 
 
 class ServiceRules(Model):
     """The core services of a factory: lists by kind, each with what has to be true of it."""
+
+    logs: list[LogPage] = []
+    web_paths: list[WebPathRules] = []
