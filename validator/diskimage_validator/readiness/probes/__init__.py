@@ -9,6 +9,7 @@ from typing import Any, Final
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
 from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
+from diskimage_validator.readiness.facts.object_stores import AskObjectStore, AskStoreRoom
 from diskimage_validator.readiness.facts.pages import AskPage, AskWebPath
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
@@ -16,6 +17,7 @@ from diskimage_validator.readiness.probes.containers import ask_container_image
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
 from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
+from diskimage_validator.readiness.probes.object_stores import ask_object_store, ask_store_room
 from diskimage_validator.readiness.probes.packages import ask_packages
 from diskimage_validator.readiness.probes.pages import ask_page
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
@@ -36,6 +38,8 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskContainerImage: ask_container_image,
     AskPackages: ask_packages,
     AskSpace: ask_space,
+    AskObjectStore: ask_object_store,
+    AskStoreRoom: ask_store_room,
     AskPage: ask_page,
     AskWebPath: ask_web_path,
 }
