@@ -4,8 +4,11 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from diskimage_validator.cli import run
 from diskimage_validator.endpoints import Address
@@ -142,15 +145,19 @@ def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pyte
     }
 
 
-def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
-    """What ``init`` writes has examples in comments: without their signs, they are a factory as well."""
+def shown() -> str:
+    """Return what ``init`` writes, with the examples that it has in comments."""
     text = files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")
     body = text[text.index("version: 1") :]
     lines = [re.sub(r"^( *)# (?=[a-z_]+:|  |-)", r"\1", line) for line in body.splitlines()]
-    shown = "\n".join(line for line in lines if line != "waivers: []")
+    return "\n".join(line for line in lines if line != "waivers: []")
+
+
+def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
+    """What ``init`` writes has examples in comments: without their signs, they are a factory as well."""
     (tmp_path / "internal-ca.pem").write_bytes(pki.pem(CA))
     (tmp_path / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
-    factory = parse_factory(shown, "factory.yaml", tmp_path)
+    factory = parse_factory(shown(), "factory.yaml", tmp_path)
     assert {line for line, _, _ in plan_rows(factory)} == {check.line for check in READINESS_CHECKS.values()}
     assert factory.rules.waivers
     assert factory.rules.severity
@@ -158,6 +165,48 @@ def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> No
     assert factory.rules.storage.auth == Secret("file", "/etc/factory/auth.json")
 
 
+@pytest.fixture
+def schema(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert run(["readiness", "schema"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
+def as_json(text: str) -> Any:
+    """Return the document with dates as text, which JSON Schema knows them as."""
+    return json.loads(json.dumps(yaml.safe_load(text), default=str))
+
+
+def test_the_schema_takes_what_the_tool_takes(schema: dict[str, Any]) -> None:
+    for text in (shown(), files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")):
+        jsonschema.Draft202012Validator(schema).validate(as_json(text))
+    source = schema["$defs"]["PackageSource"]["properties"]["packages"]
+    assert source["description"].startswith("Only these, with all that they depend on")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "endpoint: []",
+        "endpoints: [{name: zuul.internal, port: 0}]",
+        "certificates: {}",
+        "dns: {resolvers: []}",
+        "storage: {mirrors: [{path: srv}]}",
+        "endpoints: [{name: zuul.internal, client: {certificate: c.pem, key: s3cret}}]",
+        "node_images: [{image: a, served_by: [{nodepool: 'https://nodepool.internal'}]}]",
+        "limits: {timeout: 0}",
+        "waivers: [{check: dns-names}]",
+    ],
+)
+def test_the_schema_refuses_what_the_tool_refuses(schema: dict[str, Any], folder: Path, wrong: str) -> None:
+    assert problems(wrong, folder)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(as_json(f"version: 1\nname: test\n{wrong}"))
+
+
+FORM = "what is wanted has the form"
+SECRET = "write file:PATH or env:VARIABLE, and never the secret itself"
 STORE = "{name: logs, swift: {clouds: env:CLOUDS, cloud: internal, container: logs}}"
 
 
@@ -176,13 +225,11 @@ services:
 """
     assert problems(text, folder)[1:] == [
         "  line 5: .services.object_stores[0]: give either 's3' or 'swift'",
-        "  line 7: .services.object_stores[1].s3.url: String should match pattern '^[^?]*$'",
-        "  line 7: .services.object_stores[1].s3.bucket: "
-        "String should match pattern '^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$'",
-        "  line 7: .services.object_stores[1].s3.access_key: "
-        "write file:PATH or env:VARIABLE, and never the secret itself",
-        "  line 8: .services.object_stores[2].swift.container: String should match pattern '^[^/]{1,256}$'",
-        "  line 10: .services.web_paths[0].path: String should match pattern '^/'",
+        "  line 7: .services.object_stores[1].s3.url: a URL is wanted, such as 'https://logs.internal'",
+        f"  line 7: .services.object_stores[1].s3.bucket: {FORM} ^[A-Za-z0-9][A-Za-z0-9._-]{{1,254}}$",
+        f"  line 7: .services.object_stores[1].s3.access_key: {SECRET}",
+        f"  line 8: .services.object_stores[2].swift.container: {FORM} ^[^/]{{1,256}}$",
+        "  line 10: .services.web_paths[0].path: an absolute path is wanted",
         "  line 10: .services.web_paths[0].seconds: Input should be greater than 0",
         "  line 12: .services.logs[0]: an error page has no 'text', 'content_type', 'gzip' or 'listing'",
     ]
@@ -194,6 +241,8 @@ services:
         "http://logs.internal/",
         "https://user:s3cret@logs.internal/",
         "https://logs.internal/#top",
+        "https://logs.internal/?a#top",
+        "https://logs.internal/?a b",
         "https://logs.internal/a b",
         "https://logs.internal/\\r\\nX: y",
         "https://",

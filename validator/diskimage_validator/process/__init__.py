@@ -10,7 +10,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +83,11 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
-def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Completed:
+def run_bounded(command: Sequence[str], *, timeout: float, limit: int, stdin: bytes = b"") -> Completed:
     """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
 
-    A program that is missing ends with status 127, as in a shell. What it started is ended with it when it exceeds the
-    time or the limit: EngineError is raised then.
+    ``stdin`` is its standard input. A program that is missing ends with status 127, as in a shell. What it started is
+    ended with it when it exceeds the time or the limit: EngineError is raised then.
     """
     name = find_program(command[0])
     if name is None:
@@ -94,9 +95,10 @@ def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Comple
     deadline = time.monotonic() + timeout
     output, errors = bytearray(), bytearray()
     with (
+        _given(stdin) as given,
         subprocess.Popen(
             [str(name), *command[1:]],
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=LOCALE,
@@ -129,6 +131,22 @@ def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Comple
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
     return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
+
+
+@contextmanager
+def _given(stdin: bytes) -> Iterator[int]:
+    """Yield a descriptor to read ``stdin`` from: of a file in memory, so that nobody has to write while others read."""
+    if not stdin:
+        yield subprocess.DEVNULL
+        return
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(stdin)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def need(program: str) -> None:

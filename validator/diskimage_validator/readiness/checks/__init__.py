@@ -4,13 +4,20 @@ from types import ModuleType
 from typing import Final
 
 from diskimage_validator.readiness.checks import (
+    bootstrap_closed,
+    database_plain,
+    database_replication,
+    database_servers,
     dns_agreement,
     dns_names,
     dns_node,
     dns_public,
     dns_reverse,
+    firewall_closed,
+    firewall_open,
     image_policy,
     image_report,
+    image_served,
     log_server,
     object_store,
     storage_images,
@@ -23,6 +30,9 @@ from diskimage_validator.readiness.checks import (
     tls_mutual,
     tls_strength,
     web_path,
+    zookeeper_doors,
+    zookeeper_members,
+    zookeeper_quorum,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -53,9 +63,19 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            image_served,
+            firewall_open,
+            firewall_closed,
+            zookeeper_members,
+            zookeeper_quorum,
+            zookeeper_doors,
+            database_servers,
+            database_replication,
+            database_plain,
             object_store,
             web_path,
             log_server,
+            bootstrap_closed,
         ),
     )
 }

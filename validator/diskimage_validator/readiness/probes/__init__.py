@@ -7,22 +7,30 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.databases import AskDatabase
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
-from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
+from diskimage_validator.readiness.facts.egress import AskEgress
+from diskimage_validator.readiness.facts.images import AskImage, AskImageFile, AskNodeImage, AskReport
 from diskimage_validator.readiness.facts.object_stores import AskObjectStore, AskStoreRoom
 from diskimage_validator.readiness.facts.pages import AskPage, AskWebPath
+from diskimage_validator.readiness.facts.serving import AskServing
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
+from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember
 from diskimage_validator.readiness.probes.containers import ask_container_image
+from diskimage_validator.readiness.probes.databases import ask_database
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
-from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
+from diskimage_validator.readiness.probes.egress import ask_egress
+from diskimage_validator.readiness.probes.images import ask_image, ask_image_file, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.object_stores import ask_object_store, ask_store_room
 from diskimage_validator.readiness.probes.packages import ask_packages
 from diskimage_validator.readiness.probes.pages import ask_page
+from diskimage_validator.readiness.probes.serving import ask_serving
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
 from diskimage_validator.readiness.probes.web_paths import ask_web_path
+from diskimage_validator.readiness.probes.zookeeper import ask_doors, ask_member
 
 Prober = Callable[[Any, Means], Any]
 
@@ -34,7 +42,9 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskMutual: ask_mutual,
     AskImage: ask_image,
     AskNodeImage: ask_node_image,
+    AskImageFile: ask_image_file,
     AskReport: ask_report,
+    AskServing: ask_serving,
     AskContainerImage: ask_container_image,
     AskPackages: ask_packages,
     AskSpace: ask_space,
@@ -42,5 +52,9 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskStoreRoom: ask_store_room,
     AskPage: ask_page,
     AskWebPath: ask_web_path,
+    AskEgress: ask_egress,
+    AskMember: ask_member,
+    AskDoors: ask_doors,
+    AskDatabase: ask_database,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

@@ -26,7 +26,7 @@ def ask_web_path(ask: AskWebPath, means: Means) -> WebPath:
     """Return whether a file is served. Raises a ValidatorError if the system with the folder cannot be asked."""
     word = secrets.token_hex(16)
     name = f"{PREFIX}{word}.txt"
-    url, file = f"{ask.url.rstrip('/')}/{name}", posixpath.join(ask.path, name)
+    url, file = f"{ask.url}/{name}", posixpath.join(ask.path, name)
     with open_target(ask.node, ssh=means.ssh) as engine:
         try:
             # Asked too early, as somebody does who waits for a log: a cache that keeps that answer is found out.

@@ -5,14 +5,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from diskimage_validator.readiness.rules.services.urls import HttpsField
+from diskimage_validator.readiness.rules.services.urls import PageUrlField
 from diskimage_validator.rules.base import Model, NonEmpty
 
 
 class LogPage(Model):
     """A URL of the log server, and what is there."""
 
-    url: HttpsField
+    url: PageUrlField
     status: Annotated[int, Field(ge=200, le=599)] = 200
     text: NonEmpty | None = None
     """Is in the first MiB of it, as a reader sees it: decompressed."""

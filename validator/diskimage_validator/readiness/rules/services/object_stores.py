@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.readiness.facts.object_stores import S3Bucket, SwiftContainer
-from diskimage_validator.readiness.rules.services.urls import HttpsField
+from diskimage_validator.readiness.rules.services.urls import FolderUrlField
 from diskimage_validator.readiness.secret import SecretField
 from diskimage_validator.rules.base import Model, NonEmpty
 
@@ -14,7 +14,7 @@ from diskimage_validator.rules.base import Model, NonEmpty
 class S3Rules(Model):
     """A bucket, which is addressed by its path: ``URL/BUCKET``."""
 
-    url: Annotated[HttpsField, Field(pattern=r"^[^?]*$")]
+    url: FolderUrlField
     bucket: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$")]
     region: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] = "us-east-1"
     """What requests are signed for; the default is what most services of one's own are called."""
@@ -52,8 +52,7 @@ class ObjectStoreRules(Model):
     def place(self) -> S3Bucket | SwiftContainer:
         """Where it is, as it is asked."""
         if self.s3:
-            url = self.s3.url.rstrip("/")
-            return S3Bucket(url, self.s3.bucket, self.s3.region, self.s3.access_key, self.s3.secret_key)
+            return S3Bucket(self.s3.url, self.s3.bucket, self.s3.region, self.s3.access_key, self.s3.secret_key)
         if self.swift is None:
             raise ValueError("neither 's3' nor 'swift'")
         return SwiftContainer(self.swift.clouds, self.swift.cloud, self.swift.container)
