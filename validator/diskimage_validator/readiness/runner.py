@@ -74,6 +74,8 @@ def _gather(factory: Factory, questions: Sequence[Ask[Any]], ssh: SshOptions, pr
             waiting = next((other for other in questions if other not in evidence), ask)
             progress(f"{len(evidence)} of {len(questions)} answered; {waiting.tried}")
     finally:  # also where this is interrupted: two answers that are waited for, and the removal of what was written
+        if means.traces.busy:
+            progress("removing what was written")
         means.traces.end(3 * limits.timeout + 1)
     return Seen(evidence)
 

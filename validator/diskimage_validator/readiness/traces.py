@@ -34,6 +34,11 @@ class Traces:
                 self._busy -= 1
                 self._changed.notify_all()
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has something to clean up."""
+        return self._busy > 0
+
     def rest(self, seconds: float) -> bool:
         """Wait, and return whether the run goes on: if not, at once."""
         return not self._ending.wait(seconds)
