@@ -23,6 +23,7 @@ import yaml
 from tests.elements.pki import Issued
 
 USER, PROJECT, CREDENTIAL = "nodepool", "ci", "c4ed"
+NAMES = {"identity": "keystone", "image": "glance"}
 CHUNK = 1024 * 1024
 STAMP = "2026-01-01T00:00:00Z"
 
@@ -148,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         endpoint = {"id": "e", "interface": "public", "region": "RegionOne", "region_id": "RegionOne"}
         services = {kind: f"{self.cloud.url}/{kind}" for kind in ("identity", "image")} | self.cloud.elsewhere
         catalog = [
-            {"id": kind, "name": kind, "type": kind, "endpoints": [{**endpoint, "url": url}]}
+            {"id": kind, "name": NAMES.get(kind, kind), "type": kind, "endpoints": [{**endpoint, "url": url}]}
             for kind, url in services.items()
         ]
         domain = {"id": "default", "name": "Default"}
