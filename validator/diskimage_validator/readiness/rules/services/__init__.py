@@ -1,6 +1,9 @@
 """Section ``services``: what the factory stands on. A kind of service a module."""
 
 from diskimage_validator.readiness.rules.services.databases import DatabaseRules
+from diskimage_validator.readiness.rules.services.logs import LogPage
+from diskimage_validator.readiness.rules.services.object_stores import ObjectStoreRules
+from diskimage_validator.readiness.rules.services.web_paths import WebPathRules
 from diskimage_validator.readiness.rules.services.zookeeper import EnsembleRules
 from diskimage_validator.rules.base import Model
 
@@ -10,3 +13,6 @@ class ServiceRules(Model):
 
     zookeeper: list[EnsembleRules] = []
     databases: list[DatabaseRules] = []
+    object_stores: list[ObjectStoreRules] = []
+    web_paths: list[WebPathRules] = []
+    logs: list[LogPage] = []
