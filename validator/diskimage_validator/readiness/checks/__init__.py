@@ -20,6 +20,11 @@ from diskimage_validator.readiness.checks import (
     tls_image,
     tls_mutual,
     tls_strength,
+    zuul_components,
+    zuul_config,
+    zuul_labels,
+    zuul_tenants,
+    zuul_versions,
 )
 from diskimage_validator.readiness.checks.base import Check
 
@@ -50,6 +55,11 @@ READINESS_CHECKS: Final[dict[str, Check]] = {
             storage_room,
             image_policy,
             image_report,
+            zuul_components,
+            zuul_versions,
+            zuul_tenants,
+            zuul_config,
+            zuul_labels,
         ),
     )
 }

@@ -11,6 +11,7 @@ from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
 from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
+from diskimage_validator.readiness.facts.zuul import AskComponents, AskTenant, AskTenants
 from diskimage_validator.readiness.probes.containers import ask_container_image
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
 from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
@@ -18,6 +19,7 @@ from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.packages import ask_packages
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
+from diskimage_validator.readiness.probes.zuul import ask_components, ask_tenant, ask_tenants
 
 Prober = Callable[[Any, Means], Any]
 
@@ -33,5 +35,8 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskContainerImage: ask_container_image,
     AskPackages: ask_packages,
     AskSpace: ask_space,
+    AskComponents: ask_components,
+    AskTenants: ask_tenants,
+    AskTenant: ask_tenant,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

@@ -1,7 +1,10 @@
 """Section ``services``: what the factory stands on. A kind of service a module."""
 
+from diskimage_validator.readiness.rules.services.zuul import ZuulService
 from diskimage_validator.rules.base import Model
 
 
 class ServiceRules(Model):
     """The core services of a factory: lists by kind, each with what has to be true of it."""
+
+    zuul: list[ZuulService] = []
