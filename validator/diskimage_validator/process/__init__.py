@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +82,13 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
-def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Completed:
+def run_bounded(
+    command: Sequence[str], *, timeout: float, limit: int, environment: Mapping[str, str] | None = None
+) -> Completed:
     """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
 
     A program that is missing ends with status 127, as in a shell. What it started is ended with it when it exceeds the
-    time or the limit: EngineError is raised then.
+    time or the limit: EngineError is raised then. ``environment`` is added to the usual one.
     """
     name = find_program(command[0])
     if name is None:
@@ -99,7 +101,7 @@ def run_bounded(command: Sequence[str], *, timeout: float, limit: int) -> Comple
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=LOCALE,
+            env={**LOCALE, **(environment or {})},
             start_new_session=True,
         ) as process,
         selectors.DefaultSelector() as selector,

@@ -8,14 +8,19 @@ from typing import Any, Final
 
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.facts.dns import AskName, AskNode, AskReverse
+from diskimage_validator.readiness.facts.git import AskGerrit, AskGerritProject, AskRepository
 from diskimage_validator.readiness.facts.images import AskImage, AskNodeImage, AskReport
+from diskimage_validator.readiness.facts.nodepool import AskImages, AskLabels, AskLauncher, AskNodes
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
 from diskimage_validator.readiness.facts.zuul import AskComponents, AskTenant, AskTenants
 from diskimage_validator.readiness.probes.containers import ask_container_image
 from diskimage_validator.readiness.probes.dns import ask_name, ask_reverse
+from diskimage_validator.readiness.probes.gerrit import ask_gerrit, ask_gerrit_project
+from diskimage_validator.readiness.probes.git import ask_repository
 from diskimage_validator.readiness.probes.images import ask_image, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
+from diskimage_validator.readiness.probes.nodepool import ask_images, ask_labels, ask_launcher, ask_nodes
 from diskimage_validator.readiness.probes.packages import ask_packages
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
@@ -38,5 +43,12 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskComponents: ask_components,
     AskTenants: ask_tenants,
     AskTenant: ask_tenant,
+    AskLauncher: ask_launcher,
+    AskLabels: ask_labels,
+    AskImages: ask_images,
+    AskNodes: ask_nodes,
+    AskGerrit: ask_gerrit,
+    AskGerritProject: ask_gerrit_project,
+    AskRepository: ask_repository,
 }
 """Who answers which question. What a probe could not do for a reason of this host it raises, as a ValidatorError."""

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.printable import decode, printable
+from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.web import Kind, NoAnswer
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
@@ -107,6 +107,8 @@ def fetch(url: str, means: Means, headers: Mapping[str, str]) -> Page:
         body = response.read(MAX_ANSWER + 1)
         if len(body) > MAX_ANSWER:
             raise WebError("answer", f"answers with more than {MAX_ANSWER // 1024 // 1024} MiB")
+        if response.length:  # http.client tells of an early end only whoever reads without a limit
+            raise http.client.IncompleteRead(body)
         kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
         return Page(response.status, kind, body, location)
 
@@ -123,13 +125,15 @@ def _link(address: Address, means: Means, *, secure: bool) -> Iterator[socket.so
     deadline = time.monotonic() + timeout
     try:
         with socket.create_connection((ip, address.port or 0), timeout) as link, _ending(link, deadline):
-            if not secure:
+            if secure:
+                with verifying(means.authorities).wrap_socket(link, server_hostname=address.name) as tls:
+                    yield tls
+            else:
                 yield link
-                return
-            with verifying(means.authorities).wrap_socket(link, server_hostname=address.name) as tls:
-                yield tls
+            if time.monotonic() >= deadline:  # an end that we made, which headers take for theirs
+                raise silent
     except (OSError, http.client.HTTPException) as error:
-        raise (silent if time.monotonic() >= deadline else _explained(error)) from error
+        raise (silent if time.monotonic() >= deadline else explained(error)) from error
 
 
 @contextlib.contextmanager
@@ -151,7 +155,8 @@ def _shut(link: socket.socket) -> None:
         link.shutdown(socket.SHUT_RDWR)
 
 
-def _explained(error: Exception) -> WebError:
+def explained(error: Exception) -> WebError:
+    """Return what an error of a connection, of TLS or of HTTP means."""
     if isinstance(error, TimeoutError):
         return WebError("silent", "the connection timed out")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -165,8 +170,3 @@ def _explained(error: Exception) -> WebError:
     number = getattr(error, "errno", None)
     kind: Kind = "unreachable" if number in _NO_WAY else "refused"
     return WebError(kind, f"no connection: {getattr(error, 'strerror', None) or error}")
-
-
-def first_line(body: bytes) -> str:
-    """Return the first line of a text, for a report."""
-    return printable(decode(body[:MAX_TEXT]).partition("\n")[0].strip(), MAX_TEXT)

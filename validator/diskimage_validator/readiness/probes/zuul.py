@@ -5,8 +5,6 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from diskimage_validator.errors import UsageError
-from diskimage_validator.printable import decode
 from diskimage_validator.readiness.facts.web import NoAnswer
 from diskimage_validator.readiness.facts.zuul import (
     AskComponents,
@@ -17,6 +15,7 @@ from diskimage_validator.readiness.facts.zuul import (
     Tenants,
     TenantStatus,
 )
+from diskimage_validator.readiness.probes.credentials import bearer
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.web import Text, WebError, fetch_json
 from diskimage_validator.readiness.secret import Secret
@@ -98,12 +97,5 @@ def ask_tenant(ask: AskTenant, means: Means) -> TenantStatus | NoAnswer:
 
 
 def _fetch(url: str, path: str, form: TypeAdapter[Form], token: Secret | None, means: Means) -> Form:
-    headers = {"Authorization": f"Bearer {_token(token, means)}"} if token else {}
+    headers = {"Authorization": bearer(token, means)} if token else {}
     return fetch_json(f"{url}/api/{path}", form, means, headers)
-
-
-def _token(token: Secret, means: Means) -> str:
-    text = decode(token.read(means.folder)).strip()
-    if not text.isascii() or not text.isprintable() or not text:
-        raise UsageError(f"{token}: this cannot be a token", "a JSON web token is wanted, in one line")
-    return text

@@ -1,5 +1,7 @@
 """Section ``services``: what the factory stands on. A kind of service a module."""
 
+from diskimage_validator.readiness.rules.services.git import GerritService, GitRepository
+from diskimage_validator.readiness.rules.services.nodepool import NodepoolService
 from diskimage_validator.readiness.rules.services.zuul import ZuulService
 from diskimage_validator.rules.base import Model
 
@@ -8,3 +10,6 @@ class ServiceRules(Model):
     """The core services of a factory: lists by kind, each with what has to be true of it."""
 
     zuul: list[ZuulService] = []
+    nodepool: list[NodepoolService] = []
+    gerrit: list[GerritService] = []
+    git: list[GitRepository] = []
