@@ -111,7 +111,8 @@ def run_once(case: Case) -> Sample:
     if process.returncode not in case.good:
         lines = said.decode(errors="replace").strip().splitlines()
         raise RuntimeError(f"exit status {process.returncode}: {lines[-1] if lines else 'said nothing'}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, max(peak[0], usage.ru_maxrss * 1024))
+    # Not ru_maxrss: it begins with the memory that this process had when it started the command (execve(2)).
+    return Sample(wall, usage.ru_utime + usage.ru_stime, peak[0])
 
 
 def _watch(pid: int, peak: list[int]) -> None:

@@ -80,9 +80,14 @@ def make_server(
     return _make_leaf(issuer, names, ExtendedKeyUsageOID.SERVER_AUTH, not_before, not_after)
 
 
-def make_client(issuer: Issued, name: str) -> Issued:
+def make_client(
+    issuer: Issued,
+    name: str,
+    not_before: datetime.datetime | None = None,
+    not_after: datetime.datetime | None = None,
+) -> Issued:
     """Make a certificate that a TLS client of this name shows to a server, signed by ``issuer``."""
-    return _make_leaf(issuer, [name], ExtendedKeyUsageOID.CLIENT_AUTH)
+    return _make_leaf(issuer, [name], ExtendedKeyUsageOID.CLIENT_AUTH, not_before, not_after)
 
 
 def _make_leaf(

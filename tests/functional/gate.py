@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from tests.functional.tiny import tiny_environment
 from tests.functional.traces import traces
+from tests.support.waiting import wait_for
 
 COMMAND: Final = (sys.executable, "-m", "airgap_image_factory.gate")
 NODEPOOL: Final = ("-x", "--checksum", "--no-tmpfs", "--qemu-img-options", "compat=0.10")
@@ -95,7 +95,7 @@ class Running:
 
     def reaches(self, text: str) -> None:
         """Wait until the log has ``text``."""
-        wait_for(lambda: text in self.log.read_text(errors="replace") or self.process.poll() is not None)
+        wait_for(lambda: text in self.log.read_text(errors="replace") or self.process.poll() is not None, TIMEOUT)
         assert text in self.log.read_text(errors="replace"), self.log.read_text()
 
     def send(self, number: signal.Signals) -> None:
@@ -108,12 +108,3 @@ class Running:
             if self.process.poll() is None:
                 self.process.terminate()
         return Ended(status, self.log.read_text(errors="replace"))
-
-
-def wait_for(condition: Callable[[], object], timeout: float = TIMEOUT) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True

@@ -1,24 +1,29 @@
-"""Nodepool from PyPI in an environment of its own, and its builder as a process.
+"""Nodepool from PyPI in an environment of its own, and its builder and launcher as processes.
 
 Nodepool pins much that this project does not, and wants an old setuptools, so it does not share our environment.
 """
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-import venv
+import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock
+
+from tests.functional import applications
+from tests.functional.ports import free_port
 
 # The second and third are what Nodepool 11.0 imports and does not ask for: pkg_resources, and cachetools.
 REQUIREMENTS = ["nodepool==11.*", "setuptools<81", "cachetools"]
+START_TIMEOUT = 60.0
 STOP_TIMEOUT = 60.0
 
 
@@ -39,14 +44,8 @@ class Nodepool:
 
 
 def install(folder: Path) -> Nodepool:
-    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB. Another worker waits until it is."""
-    done = folder / "installed"
-    with FileLock(folder.with_suffix(".lock")):
-        if not done.exists():
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
-            done.touch()
+    """Install Nodepool into ``folder`` unless it is there. About a minute; 500 MB."""
+    applications.install(folder, REQUIREMENTS)
     return Nodepool(folder)
 
 
@@ -95,7 +94,7 @@ class Builder:
     def start(self) -> None:
         command = [self.nodepool.program("nodepool-builder"), "-d", "-c", str(self.file), "--upload-workers", "1"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=self._environment(), stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, env=self.environ(), stdout=log, stderr=subprocess.STDOUT)
 
     def stop(self) -> None:
         """Ask the builder to end, which waits for the build that it does; by force after STOP_TIMEOUT."""
@@ -179,7 +178,8 @@ class Builder:
         """Return the names in images-dir that Nodepool takes for images: files with a suffix, but for its own."""
         return {path.name for path in self.images.iterdir() if path.is_file() and path.name != "builder_id.txt"}
 
-    def _environment(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """Return the environment of Nodepool's programs."""
         # The gate beside this Python first: that is what an operator's PATH says.
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
         return {**os.environ, "PATH": path, "TMPDIR": str(self.temporary), **self.environment}
@@ -187,10 +187,38 @@ class Builder:
     def nodepool_command(self, *arguments: str) -> str:
         """Run ``nodepool`` with this configuration and return what it prints."""
         whole = [self.nodepool.program("nodepool"), "-c", str(self.file), *arguments]
-        return subprocess.run(whole, env=self._environment(), check=True, stdout=subprocess.PIPE, text=True).stdout
+        return subprocess.run(whole, env=self.environ(), check=True, stdout=subprocess.PIPE, text=True).stdout
 
     def _table(self, command: str) -> list[dict[str, str]]:
         said = self.nodepool_command(command)
         rows = [line.strip("|").split("|") for line in said.splitlines() if line.startswith("|")]
         head, *body = [[cell.strip() for cell in row] for row in rows]
         return [dict(zip(head, row, strict=True)) for row in body]
+
+
+@contextlib.contextmanager
+def launcher(builder: Builder) -> Iterator[str]:
+    """Run a nodepool-launcher with the builder's configuration; give the URL of its web application, without TLS."""
+    port = free_port()
+    builder.configuration["webapp"] = {"port": port, "listen_address": "127.0.0.1"}
+    builder.configure()
+    log = builder.folder / "launcher.log"
+    command = [builder.nodepool.program("nodepool-launcher"), "-d", "-c", str(builder.file)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=builder.environ(), stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=5) as answer,
+            ):
+                assert answer.read() == b"OK"
+                break
+            over = time.monotonic() > deadline or process.poll() is not None
+            assert not over, f"the launcher is not ready:\n{log.read_text()[-4000:]}"
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(STOP_TIMEOUT)

@@ -1,7 +1,7 @@
 """A cloud on loopback that takes images: as much of Keystone v3 and Glance v2 as openstacksdk asks for.
 
-It speaks TLS, hands out a token for one password, and refuses every other request. What arrives is digested and
-dropped. The forms are those of the Identity API v3 and the Image API v2 references.
+It speaks TLS, hands out a token for one password or application credential, and refuses every other request. What
+arrives is digested and dropped. The forms are those of the Identity API v3 and the Image API v2 references.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ import yaml
 
 from tests.elements.pki import Issued
 
-USER, PROJECT = "nodepool", "ci"
+USER, PROJECT, CREDENTIAL = "nodepool", "ci", "c4ed"
 CHUNK = 1024 * 1024
 STAMP = "2026-01-01T00:00:00Z"
 
@@ -127,8 +127,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, {})
 
     def _token(self) -> None:
-        user = json.loads(self._read())["auth"]["identity"]["password"]["user"]
-        if (user["name"], user["password"]) != (USER, self.cloud.password):
+        identity = json.loads(self._read())["auth"]["identity"]
+        if identity["methods"] == ["application_credential"]:
+            given = identity["application_credential"]
+            known = (given["id"], given["secret"]) == (CREDENTIAL, self.cloud.password)
+        else:
+            user = identity["password"]["user"]
+            known = (user["name"], user["password"]) == (USER, self.cloud.password)
+        if not known:
             self._answer(HTTPStatus.UNAUTHORIZED, {"error": {"code": 401, "message": "no", "title": "Unauthorized"}})
             return
         token = secrets.token_hex(16)

@@ -68,12 +68,12 @@ class Outcome:
         return {one["check"] for one in self.results if one["message"] != "the policy does not ask for it"}
 
 
-def readiness(folder: Path, **sections: Any) -> Outcome:
-    """Write a factory.yaml with ``sections`` into ``folder`` and check it, as a user does."""
+def readiness(folder: Path, *options: str, **sections: Any) -> Outcome:
+    """Write a factory.yaml with ``sections`` into ``folder`` and check it, as a user does, with further ``options``."""
     document = {"version": 1, "name": "test", "limits": {"timeout": 5}, **sections}
     file, output = folder / "factory.yaml", folder / "readiness.json"
     file.write_text(yaml.safe_dump(document))
-    status = run(["readiness", str(file), "--format", "json", "--output", str(output), "--quiet"])
+    status = run(["readiness", str(file), "--format", "json", "--output", str(output), "--quiet", *options])
     return Outcome(status, json.loads(output.read_text())["results"])
 
 

@@ -21,6 +21,7 @@ from diskimage_builder.block_device.level1.partitioning import Partitioning
 
 from airgap_image_factory.block_device.devices import attached_loops, mount_points
 from airgap_image_factory.block_device.sweep import sweep, unmount_below
+from tests.support.waiting import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 ELEMENTS = [REPOSITORY / "elements", Path(__file__).parent / "elements"]
@@ -400,16 +401,6 @@ def start_build(tmp_path: Path) -> Callable[..., Build]:
 FINALISE = "loop-test-hook sleeps"
 CREATE = "[sudo mkfs"
 UMOUNT = "[sudo fstrim"
-
-
-def wait_for(condition: Callable[[], object], timeout: float = CLEANUP_TIMEOUT) -> bool:
-    """Whether ``condition`` comes true within ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def leftovers(folder: Path) -> list[str]:

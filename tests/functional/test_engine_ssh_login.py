@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from diskimage_validator.engines.ssh.engine import SshEngine
 from diskimage_validator.engines.ssh.options import Destination
 from diskimage_validator.errors import EngineError, UsageError
 from tests.support.sshd import Server, keygen, make_key, serve
+from tests.support.waiting import wait_for
 
 NOBODY = Destination("127.0.0.1", 1, "root")
 """Nobody listens on port 1."""
@@ -278,19 +279,12 @@ def test_whoever_gives_up_leaves_no_connection(tmp_path: Path, number: int, stat
         command = [sys.executable, "-m", "diskimage_validator", "ls", hanging.url, "/", "--ssh-config", "none"]
         command += ["--ssh-key", str(hanging.key), "--host-key", hanging.host_key]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            wait_for(lambda: "sleep 20" in children_of(hanging.process.pid))
+            assert wait_for(lambda: "sleep 20" in children_of(hanging.process.pid))
             process.send_signal(number)
             _, errors = process.communicate(timeout=15)
         assert process.returncode == status, errors
         assert "Traceback" not in errors
-        wait_for(lambda: not hanging.sessions())
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 25
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        assert wait_for(lambda: not hanging.sessions())
 
 
 def children_of(pid: int) -> str:

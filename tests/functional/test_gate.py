@@ -65,7 +65,7 @@ def test_a_root_that_fails_costs_no_conversion_and_leaves_no_image(gate: GateRun
     assert done.status == 1
     assert "FAIL    /etc/forbidden" in done.log
     assert "converting" not in done.log
-    assert "REJECTED: the root: failed: /etc/forbidden" in done.last
+    assert "REJECTED: the root: files (/etc/forbidden)" in done.last
     assert gate.leftovers() == []
     assert gate.uploadable() == []
     report = json.loads((gate.images / "image-1.d/root-report.json").read_text())

@@ -39,14 +39,14 @@ def test_a_failure_is_remembered_until_it_is_cleared_or_an_input_changes(gate: G
 
     again = build()
     assert (again.status, BUILT in again.log) == (1, False)
-    assert "the root: failed: /etc/forbidden" in again.last
+    assert "the root: files (/etc/forbidden)" in again.last
     assert str(gate.images / "image-1.d") in again.log
     assert "airgap-image-factory gate clear image" in again.log
     assert [path.name for path in gate.images.iterdir()] == ["image-1.d"]
 
     status = command(gate, "status")
     assert "image" in status
-    assert "the root: failed: /etc/forbidden" in status
+    assert "the root: files (/etc/forbidden)" in status
     assert "image" in command(gate, "clear", "image")
     cleared = build()
     assert BUILT in cleared.log

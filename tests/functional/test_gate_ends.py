@@ -14,7 +14,8 @@ from typing import IO
 import pytest
 
 from airgap_image_factory.block_device.processes import descendants
-from tests.functional.gate import GateRunner, Running, wait_for
+from tests.functional.gate import TIMEOUT, GateRunner, Running
+from tests.support.waiting import wait_for
 
 SLEEPS = "tiny-root sleeps"
 
@@ -102,7 +103,7 @@ def test_nobody_reads_the_log_and_nobody_closes_it(gate: GateRunner) -> None:
     command = [*gate.command("-x", "-x"), "tiny-root"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdout is not None
-        assert wait_for(lambda: unread(process.stdout) >= 60_000)
+        assert wait_for(lambda: unread(process.stdout) >= 60_000, TIMEOUT)
         process.kill()
         process.wait()
         assert_nothing_is_left(gate)

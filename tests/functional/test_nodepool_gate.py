@@ -15,8 +15,9 @@ import pytest
 from tests.elements.pki import make_ca, make_server
 from tests.functional.conftest import MakeBuilder
 from tests.functional.metrics import Statsd, statsd
-from tests.functional.nodepool_builder import Builder
+from tests.functional.nodepool_builder import Builder, launcher
 from tests.functional.openstack_cloud import Cloud, openstack_cloud
+from tests.functional.readiness_lab import readiness
 from tests.functional.tiny import POLICY, tiny_environment
 from tests.functional.traces import traces, wait_until_empty
 
@@ -81,6 +82,22 @@ def check_uploaded(builder: Builder, cloud: Cloud, row: dict[str, str]) -> None:
     assert image.body["disk_format"] == "qcow2"
 
 
+def check_readiness(builder: Builder, cloud: Cloud, newest: str, older: str) -> None:
+    """Nodes are started from the newest image, and no longer from the one before."""
+    rules = {"image": "tiny", "provider": "internal-cloud", "clouds": f"file:{cloud.clouds_yaml}", "cloud": "internal"}
+    with launcher(builder) as url:
+        nodes = [
+            {"image": str(builder.images / f"{base}.qcow2"), "served_by": [{"nodepool": url, **rules}]}
+            for base in (newest, older)
+        ]
+        bundle = {"bundle": str(cloud.folder / "ca.pem")}
+        found = readiness(builder.folder, node_images=nodes, certificates=bundle).of("image-served")
+    assert [status for _, status, _ in found] == ["pass", "fail"]
+    assert f" of build {newest}: the sha256 that the uploader gave" in found[0][2]
+    assert "the sha512 of what the cloud stores are that of the file" in found[0][2]
+    assert f" of build {newest}: that is another one, with the sha256 " in found[1][2]
+
+
 @pytest.mark.timeout(600)
 def test_a_bad_image_fails_is_held_back_and_never_sent(
     make_builder: MakeBuilder, cloud: Cloud, metrics: Statsd, tmp_path: Path
@@ -136,6 +153,7 @@ def test_a_bad_image_fails_is_held_back_and_never_sent(
     assert len(newest) == 1
     check_uploaded(builder, cloud, newest[0])
     assert len(cloud.active("tiny-")) == 2
+    check_readiness(builder, cloud, newest[0]["ID"], good["ID"])
     builder.stop()
     assert traces(builder.folder) == []
     assert list(builder.temporary.iterdir()) == []

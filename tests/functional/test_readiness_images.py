@@ -28,6 +28,12 @@ def check(image: BuiltImage, folder: Path, bundle: Path | None = None, **node: A
     return readiness(folder, node_images=[entry], certificates=certificates)
 
 
+def with_a_failure(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the results of a report, of which the first critical one failed."""
+    first = next(one for one in results if one["severity"] == "critical" and one["status"] == "pass")
+    return [{**one, "status": "fail"} if one is first else one for one in results]
+
+
 def test_the_image_passes_and_the_report_is_about_it(node_image: BuiltImage, report: Path, tmp_path: Path) -> None:
     outcome = check(node_image, tmp_path, report=str(report))
     assert outcome.bad() == {}
@@ -39,26 +45,33 @@ def test_the_image_passes_and_the_report_is_about_it(node_image: BuiltImage, rep
 def test_what_is_wrong_with_a_report(node_image: BuiltImage, report: Path, tmp_path: Path) -> None:
     document = json.loads(report.read_text())
     old = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=9, hours=1)
+    other = "0" * 64
+    failed = {"verdict": {**document["verdict"], "exit_status": 1}, "results": with_a_failure(document["results"])}
     changes: dict[str, dict[str, Any]] = {
-        "it is about another image, with the sha256 00, and not ": {"target": {"sha256": "00"}},
-        "it says that the image did not pass (exit status 1)": {"verdict": {"exit_status": 1}},
+        f"it is about another image, with the sha256 {other}, and not ": {
+            "target": {**document["target"], "sha256": other}
+        },
+        "it says that the image did not pass (exit status 1)": failed,
         "it is 9 days old": {"started": old.isoformat()},
-        f"it is about another policy than {POLICY} as it is now": {"policy": {"sha256": "00"}},
+        f"it is about another policy than {POLICY} as it is now": {"policy": {"name": POLICY, "sha256": other}},
     }
     nodes = []
     for number, change in enumerate(changes.values()):
         (tmp_path / f"{number}.json").write_text(json.dumps({**document, **change}))
         nodes.append({"image": str(node_image.path), "policy": POLICY, "report": f"{number}.json", "max_age_days": 7})
     (tmp_path / "none.json").write_text('{"started": 7}')
-    nodes += [{"image": str(node_image.path), "policy": POLICY, "report": name} for name in ("none.json", "missing")]
+    (tmp_path / "lies.json").write_text(json.dumps({**document, "verdict": failed["verdict"]}))
+    none = ("none.json", "lies.json", "missing")
+    nodes += [{"image": str(node_image.path), "policy": POLICY, "report": name} for name in none]
     outcome = readiness(tmp_path, node_images=nodes, certificates={"bundle": str(node_image.authority)})
     found = outcome.of("image-report")
-    assert [status for _, status, _ in found] == ["fail"] * 4 + ["error"] * 2
+    assert [status for _, status, _ in found] == ["fail"] * 4 + ["error"] * 3
     for (_, _, message), said in zip(found, changes, strict=False):
         assert message.startswith(f"the report: {said}")
         assert ";" not in message
     assert found[4][2].endswith("none.json is no report of this tool")
-    assert found[5][2].endswith("missing: No such file or directory")
+    assert found[5][2].endswith("lies.json is no report of this tool")
+    assert found[6][2].endswith("missing: No such file or directory")
     assert [status for _, status, _ in outcome.of("image-policy")] == ["pass"]
 
 
@@ -85,4 +98,4 @@ def test_a_policy_that_cannot_be_used_is_an_error_of_the_file(
     assert run(["readiness", "plan", str(tmp_path / "factory.yaml")]) == 2
     said = capsys.readouterr().err
     assert ".node_images[0].policy: " in said
-    assert ".node_images[1]: give 'policy', 'report', or both" in said
+    assert ".node_images[1]: give 'policy', 'report' or 'served_by'" in said

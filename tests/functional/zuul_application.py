@@ -8,13 +8,12 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from tests.functional import applications
 
 ROOT = Path(__file__).parents[2]
 # ansible-core 2.18 is Ansible 11, with which Zuul 14 runs jobs.
@@ -43,14 +42,7 @@ class Zuul:
 
 def install(folder: Path) -> Zuul:
     """Install Zuul into ``folder`` unless it is there. About a minute; 500 MB."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        done = folder / "installed"
-        if not done.exists():
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
-            done.touch()
+    applications.install(folder, REQUIREMENTS)
     return Zuul(folder)
 
 

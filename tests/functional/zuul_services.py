@@ -5,25 +5,23 @@ one beside Zuul, which it looks for and never runs.
 """
 
 import contextlib
-import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.elements.pki import make_ca, make_server
 from tests.functional.ports import free_port
+from tests.functional.postgresql import ADMIN, postgresql
 from tests.functional.zookeeper import zookeeper
 from tests.functional.zuul_application import Zuul
 
 START_TIMEOUT = 180.0  # seconds; five Python programs that import Zuul, on a busy host
 STOP_TIMEOUT = 30.0
-POSTGRESQL = Path("/usr/lib/postgresql")
 ANSIBLES = ("9", "11")
 COMPONENTS = ("scheduler", "merger", "web", "executor", "launcher")
 
@@ -34,7 +32,7 @@ tls_cert={zookeeper.folder}/client.pem
 tls_key={zookeeper.folder}/client.key
 tls_ca={zookeeper.folder}/ca.pem
 [database]
-dburi=postgresql+psycopg2://postgres@/postgres?host={database}
+dburi=postgresql+psycopg2://{admin}@/zuul?host={database.folder}&port={database.port}
 [keystore]
 password=secret
 [scheduler]
@@ -154,7 +152,13 @@ class ZuulServices:
 @contextlib.contextmanager
 def zuul_services(folder: Path, zuul: Zuul) -> Iterator[ZuulServices]:
     """Run Zuul until the block ends. Half a minute to start, five seconds to stop."""
-    with zookeeper(folder / "zookeeper") as coordination, _database() as database, contextlib.ExitStack() as stack:
+    authority = make_ca("Database CA")
+    leaf = make_server(authority, ["127.0.0.1"])
+    with (
+        zookeeper(folder / "zookeeper") as coordination,
+        postgresql(authority, leaf) as database,
+        contextlib.ExitStack() as stack,
+    ):
         port = free_port()
         for name in ("state", "builds", "static", "ansible"):
             (folder / name).mkdir()
@@ -163,7 +167,8 @@ def zuul_services(folder: Path, zuul: Zuul) -> Iterator[ZuulServices]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], check=True)
         _make_repository(folder / "git/config")
         (folder / "tenants.yaml").write_text(TENANTS)
-        names = {"folder": folder, "zookeeper": coordination, "database": database, "finger": free_port(), "port": port}
+        names = {"folder": folder, "zookeeper": coordination, "database": database, "admin": ADMIN}
+        names |= {"finger": free_port(), "port": port}
         (folder / "zuul.conf").write_text(CONFIGURATION.format(**names))
         programs = {name: _start(folder, zuul, name) for name in COMPONENTS}
         stack.callback(_stop, programs)
@@ -177,26 +182,6 @@ def _make_repository(folder: Path) -> None:
     git = ["git", "-c", "user.name=Zuul", "-c", "user.email=zuul@example.org"]
     for command in (["init", "--quiet", "--initial-branch=master"], ["add", "."], ["commit", "--quiet", "-m", "One"]):
         subprocess.run([*git, *command], cwd=folder, check=True)
-
-
-@contextlib.contextmanager
-def _database() -> Iterator[Path]:
-    """Run a PostgreSQL that listens on a socket in a folder of its own, which is given: it refuses to run as root."""
-    programs = max(POSTGRESQL.iterdir(), key=lambda path: int(path.name)) / "bin"
-    account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-    with tempfile.TemporaryDirectory(prefix="zuul-database-") as name:
-        folder = Path(name)
-        if account:
-            shutil.chown(folder, "postgres", "postgres")
-        make = f"{programs}/initdb --auth=trust --username=postgres --no-sync -D {folder}/data"
-        subprocess.run([*account, *make.split()], check=True, stdout=subprocess.DEVNULL, cwd="/")
-        serve = f"{programs}/postgres -D {folder}/data -k {folder} -c listen_addresses= -c fsync=off"
-        process = subprocess.Popen([*account, *serve.split()], cwd="/", stderr=subprocess.DEVNULL)
-        try:
-            yield folder
-        finally:
-            process.terminate()
-            process.wait(STOP_TIMEOUT)
 
 
 def _start(folder: Path, zuul: Zuul, name: str) -> subprocess.Popen[bytes]:

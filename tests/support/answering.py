@@ -24,7 +24,13 @@ class AnsweringEngine(MemoryEngine):
         self._root = root
 
     def run(
-        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        as_root: bool = False,
+        limit: int = RUN_LIMIT,
+        stdin: bytes = b"",
     ) -> Completed:
         if as_root and not self._root:
             raise self.deny(command[0], "no sudo")

@@ -1,5 +1,6 @@
 """What doctor says of the direct engine; starting libguestfs is for the functional tests."""
 
+import io
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from diskimage_validator import process
 from diskimage_validator.doctor import Diagnosis, diagnose
 from diskimage_validator.engines.boot import firmware
+from diskimage_validator.reports.diagnosis import write_diagnoses
 
 
 def direct() -> dict[str, Diagnosis]:
@@ -34,3 +36,28 @@ def test_without_uefi_only_some_images_do_not_boot(tmp_path: Path, monkeypatch: 
     (found,) = [one for one in diagnose(start=False) if one.subject == "UEFI"]
     assert found.ok
     assert "install ovmf" in found.remedy
+
+
+def readiness() -> dict[str, Diagnosis]:
+    return {found.subject: found for found in diagnose(start=False) if found.engine == "readiness"}
+
+
+def test_skopeo_is_for_container_images_and_openssl_for_all(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {name: one.message.rpartition("/")[2] for name, one in readiness().items()} == {
+        "openssl": "openssl",
+        "skopeo": "skopeo",
+    }
+    monkeypatch.setitem(process.LOCALE, "PATH", str(tmp_path_factory.mktemp("empty")))
+    found = readiness()
+    assert {name: one.ok for name, one in found.items()} == {"openssl": False, "skopeo": True}
+    assert found["skopeo"].message == "not there: sizes of container images (storage.images) cannot be told"
+    assert found["skopeo"].remedy == "for those: install the package skopeo"
+
+
+def test_what_readiness_needs_reads_no_images() -> None:
+    stream = io.StringIO()
+    assert not write_diagnoses([Diagnosis("readiness", "openssl", ok=True, message="there")], stream)
+    assert "readiness  works" in stream.getvalue()
+    assert "This host cannot read images." in stream.getvalue()

@@ -66,14 +66,17 @@ def test_what_was_remembered_is_recalled_until_it_is_cleared(tmp_path: Path) -> 
     assert memory.recall("node") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"schema": 2}', '{"schema": 1, "image": "node"}', "\ufffd"])
-def test_a_damaged_record_holds_nothing_back(tmp_path: Path, text: str) -> None:
-    (tmp_path / "node.json").write_text(text)
+@pytest.mark.parametrize(
+    "data", [b"", b"{", b"[]", b"null", b'{"schema": 2}', b'{"schema": 1, "image": "node"}', b"\xef\xbf\xbd", b'"\xff"']
+)
+def test_a_damaged_record_holds_nothing_back(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "node.json").write_bytes(data)
     assert Memory(tmp_path).recall("node") is None
+    assert list(Memory(tmp_path).failures()) == []
 
 
 def test_a_record_with_negative_times_is_none() -> None:
-    assert Failure.from_json(json.dumps({"schema": 1, **asdict(replace(FAILURE, delay=-1))})) is None
+    assert Failure.from_json(json.dumps({"schema": 1, **asdict(replace(FAILURE, delay=-1))}).encode()) is None
 
 
 def test_a_folder_that_cannot_be_used_is_told_before_the_build(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The parts of a conversion: digests, names of options, room, and where files are in the making."""
 
 import hashlib
+import shutil
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from airgap_image_factory.gate.checksums import PIECE, digests, write_checksums
 from airgap_image_factory.gate.formats import compression_for, options_for
 from airgap_image_factory.gate.room import data_size
-from airgap_image_factory.gate.workspace import PREFIX, move_old_aside, put_in_place, sweep, workspace
+from airgap_image_factory.gate.workspace import PREFIX, move_old_aside, put_in_place, remove_stale, workspace
 
 CONTENT = b"content\n" * 1000
 
@@ -73,17 +74,17 @@ def test_a_workspace_is_hidden_private_and_gone(tmp_path: Path) -> None:
         assert folder.name.startswith(".")
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "node.qcow2").write_bytes(CONTENT)
-        sweep(tmp_path)
+        remove_stale(tmp_path, PREFIX, shutil.rmtree)
         assert (folder / "node.qcow2").exists(), "somebody works there"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_sweep_follows_no_link(tmp_path: Path) -> None:
+def test_no_link_is_followed(tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "file").touch()
     (tmp_path / f"{PREFIX}link").symlink_to(other)
-    sweep(tmp_path)
+    remove_stale(tmp_path, PREFIX, shutil.rmtree)
     assert (other / "file").exists()
 
 

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_for
 
 PROGRAM = """
 import os, signal, subprocess, sys, time
@@ -54,17 +55,10 @@ def start(tmp_path: Path) -> Start:
         if shell:  # a parent in between
             command = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *command]
         process = subprocess.Popen(command, start_new_session=True)
-        wait_for(lambda: (tmp_path / "worker").exists() or process.poll() is not None)
+        assert wait_for(lambda: (tmp_path / "worker").exists() or process.poll() is not None)
         return process
 
     return begin
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def gone(pid: int) -> bool:
@@ -75,7 +69,7 @@ def gone(pid: int) -> bool:
 
 
 def number(file: Path) -> int:
-    wait_for(lambda: file.exists() and file.read_text().strip())
+    assert wait_for(lambda: file.exists() and file.read_text().strip())
     return int(file.read_text())
 
 
@@ -96,7 +90,7 @@ def test_a_signal_is_forwarded_and_waited_for(start: Start, tmp_path: Path, sent
 def test_a_second_signal_does_not_break_off_the_cleaning(start: Start, tmp_path: Path) -> None:
     process = start()
     process.send_signal(signal.SIGTERM)
-    wait_for((tmp_path / "caught").exists)
+    assert wait_for((tmp_path / "caught").exists)
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 128 + signal.SIGTERM
     assert (tmp_path / "interrupted").read_text() == "SIGTERM"
@@ -106,7 +100,7 @@ def test_the_worker_learns_that_the_front_was_killed(start: Start, tmp_path: Pat
     process = start()
     process.kill()
     process.wait(30)
-    wait_for(lambda: gone(number(tmp_path / "worker")))
+    assert wait_for(lambda: gone(number(tmp_path / "worker")))
     assert (tmp_path / "interrupted").read_text() == "SIGTERM"
     assert gone(number(tmp_path / "orphan"))
 
@@ -130,5 +124,5 @@ def test_under_nodepool_the_end_of_the_parent_is_the_end(start: Start, tmp_path:
     parent.kill()
     parent.wait(30)
     worker = number(tmp_path / "worker")
-    wait_for(lambda: gone(worker))
+    assert wait_for(lambda: gone(worker))
     assert (tmp_path / "interrupted").exists() == ends

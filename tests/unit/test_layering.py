@@ -99,7 +99,7 @@ def test_reports_know_nothing_of_engines_at_work() -> None:
 
 def test_readiness_has_the_same_layers_with_probes_in_the_place_of_engines() -> None:
     above = ("readiness.runner", "readiness.document", "readiness.plan", "reports", "runner", "cli", "policy")
-    read = frozenset({"runner.inspect"})
+    read = frozenset({"runner.inspect", "reports.json_reader.read_report"})
     assert offenders("readiness.checks", "readiness.probes", "engines", "process", "chain_fetch", *above) == []
     assert offenders("readiness.probes", "readiness.checks", "readiness.factory", "checks", *above, but=read) == []
     assert offenders("readiness.facts", "readiness.probes", "readiness.checks", "engines", "process", *above) == []

@@ -4,8 +4,11 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from diskimage_validator.cli import run
 from diskimage_validator.endpoints import Address
@@ -142,17 +145,61 @@ def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pyte
     }
 
 
-def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
-    """What ``init`` writes has examples in comments: without their signs, they are a factory as well."""
+def shown() -> str:
+    """Return what ``init`` writes, with the examples that it has in comments."""
     text = files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")
     body = text[text.index("version: 1") :]
     lines = [re.sub(r"^( *)# (?=[a-z_]+:|  |-)", r"\1", line) for line in body.splitlines()]
-    shown = "\n".join(line for line in lines if line != "waivers: []")
+    return "\n".join(line for line in lines if line != "waivers: []")
+
+
+def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
+    """What ``init`` writes has examples in comments: without their signs, they are a factory as well."""
     (tmp_path / "internal-ca.pem").write_bytes(pki.pem(CA))
     (tmp_path / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
-    factory = parse_factory(shown, "factory.yaml", tmp_path)
+    factory = parse_factory(shown(), "factory.yaml", tmp_path)
     assert {line for line, _, _ in plan_rows(factory)} == {check.line for check in READINESS_CHECKS.values()}
     assert factory.rules.waivers
     assert factory.rules.severity
     assert factory.rules.storage
     assert factory.rules.storage.auth == Secret("file", "/etc/factory/auth.json")
+
+
+@pytest.fixture
+def schema(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert run(["readiness", "schema"]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
+
+
+def as_json(text: str) -> Any:
+    """Return the document with dates as text, which JSON Schema knows them as."""
+    return json.loads(json.dumps(yaml.safe_load(text), default=str))
+
+
+def test_the_schema_takes_what_the_tool_takes(schema: dict[str, Any]) -> None:
+    for text in (shown(), files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")):
+        jsonschema.Draft202012Validator(schema).validate(as_json(text))
+    source = schema["$defs"]["PackageSource"]["properties"]["packages"]
+    assert source["description"].startswith("Only these, with all that they depend on")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "endpoint: []",
+        "endpoints: [{name: zuul.internal, port: 0}]",
+        "certificates: {}",
+        "dns: {resolvers: []}",
+        "storage: {mirrors: [{path: srv}]}",
+        "endpoints: [{name: zuul.internal, client: {certificate: c.pem, key: s3cret}}]",
+        "node_images: [{image: a, served_by: [{nodepool: 'https://nodepool.internal'}]}]",
+        "limits: {timeout: 0}",
+        "waivers: [{check: dns-names}]",
+    ],
+)
+def test_the_schema_refuses_what_the_tool_refuses(schema: dict[str, Any], folder: Path, wrong: str) -> None:
+    assert problems(wrong, folder)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(as_json(f"version: 1\nname: test\n{wrong}"))

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from diskimage_validator.cli import run
+from diskimage_validator.model import Finding, Result, Severity, Status
 from diskimage_validator.reports import WRITERS
 from diskimage_validator.reports.json_reader import read_report
 from tests.support.memory_engine import Entry
-from tests.support.reports import CASES, broken, sound, written
+from tests.support.reports import CASES, broken, made, sound, written
 
 TEXTS = [name for name in WRITERS if name != "html"]
 """The HTML report has the time of its making in it."""
@@ -36,6 +37,15 @@ def test_reading_loses_nothing(tree: dict[str, Entry]) -> None:
     again, threshold = read_report(written(report, "json").encode(), "report.json")
     assert again == report
     assert threshold == "warning"
+
+
+def test_what_was_asked_over_a_network_keeps_its_evidence() -> None:
+    tried, when = "192.0.2.53:53: DNS, A and AAAA of zuul.internal", "2026-11-23T07:15:03+00:00"
+    finding = Finding("zuul.internal", Status.FAIL, "does not resolve", tried=tried, when=when)
+    report = made(Result("dns-names", Severity.CRITICAL, finding))
+    again, _ = read_report(written(report, "json").encode(), "readiness.json")
+    assert again == report
+    assert f"tried:    {tried}, {when}" in written(again, "text")
 
 
 def test_the_verdict_is_the_exit_status_and_reports_go_to_files(tree: dict[str, Entry], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whether this host can run the engines, and what mends it if not.
+"""Whether this host can run the engines and ask about readiness, and what mends it if not.
 
 The questions are those that users lose days on: no Python binding in the virtual environment, no kernel or an
 unreadable one, no supermin, no QEMU, KVM there but unusable. The last question is put to the engine itself: start.
@@ -27,6 +27,8 @@ from diskimage_validator.process import find_program
 BOOT: Final = Path("/boot")
 MODULES: Final = Path("/lib/modules")
 SCRATCH_SIZE: Final = 1024 * 1024
+READINESS: Final = "readiness"
+"""Stands for an engine in what is asked for the command ``readiness``."""
 QEMU_UTILS: Final = "qemu-utils (Debian, Ubuntu), qemu-img (RHEL, Fedora) or qemu-tools (SUSE)"
 
 
@@ -42,7 +44,7 @@ class Diagnosis:
 
 
 def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = None) -> list[Diagnosis]:
-    """Return the diagnoses for every engine, in the order in which their causes build on each other.
+    """Return the diagnoses for every engine and for READINESS, in the order in which their causes build on each other.
 
     With ``start`` an appliance is really started, if nothing else is wrong; that takes some ten seconds without KVM.
     """
@@ -55,7 +57,7 @@ def diagnose(*, start: bool = True, progress: Callable[[str], None] | None = Non
         found.append(_launch(progress))
     programs = {"qemu-img": QEMU_UTILS, "prlimit": "util-linux", "setpriv": "util-linux"}
     boot = [_program("boot", name, package) for name, package in programs.items()]
-    return [*direct, *found, *boot, _machine(), _config_drive(), _firmware(), _kvm("boot")]
+    return [*direct, *found, *boot, _machine(), _config_drive(), _firmware(), _kvm("boot"), *_readiness()]
 
 
 def _program(engine: str, name: str, package: str) -> Diagnosis:
@@ -63,6 +65,15 @@ def _program(engine: str, name: str, package: str) -> Diagnosis:
     if program:
         return Diagnosis(engine, name, ok=True, message=str(program))
     return Diagnosis(engine, name, ok=False, message="not installed", remedy=f"install {package}")
+
+
+def _readiness() -> list[Diagnosis]:
+    """OpenSSL is a must for endpoints with TLS, and skopeo only where container images are to be mirrored."""
+    skopeo = _program(READINESS, "skopeo", "the package skopeo")
+    if not skopeo.ok:
+        message = "not there: sizes of container images (storage.images) cannot be told"
+        skopeo = Diagnosis(READINESS, "skopeo", ok=True, message=message, remedy=f"for those: {skopeo.remedy}")
+    return [_program(READINESS, "openssl", "openssl"), skopeo]
 
 
 def _serve() -> Diagnosis:

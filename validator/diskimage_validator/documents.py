@@ -1,9 +1,9 @@
 """JSON documents that come from elsewhere and may have been changed on the way: bounded, strict, of a known form."""
 
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, StringConstraints, ValidationError
 
 from diskimage_validator.errors import UsageError
 from diskimage_validator.facts.formats.base import Malformed
@@ -14,6 +14,8 @@ MAX_SIZE: Final = 64 * 1024 * 1024
 """Bytes. A report of an image on which every check fails has some megabytes."""
 
 Form = TypeVar("Form", bound=BaseModel)
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A digest, as sha256sum(1) writes it."""
 
 
 def read_bounded(path: Path, limit: int = MAX_SIZE) -> bytes:

@@ -110,6 +110,10 @@ class Result:
         """Whether this is a failure that nobody waived."""
         return self.status is Status.FAIL and not self.waived
 
+    def condemns(self, threshold: Severity) -> bool:
+        """Whether the target does not pass because of this: an error, or a failure that counts, at ``threshold``."""
+        return self.status is Status.ERROR or (self.counts and self.severity.rank >= threshold.rank)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result with plain JSON types, flat."""
         finding = self.finding
@@ -178,8 +182,7 @@ class Report:
             return 3
         if all(result.status is Status.SKIP for result in self.results):
             return 2
-        failed = any(result.counts and result.severity.rank >= threshold.rank for result in self.results)
-        return 1 if failed else 0
+        return 1 if any(result.condemns(threshold) for result in self.results) else 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the whole report with plain JSON types."""

@@ -1,4 +1,4 @@
-"""The JSON Schema of a policy file, for editors: generated from the models, so it knows what the tool knows."""
+"""The JSON Schemas of what people write, for editors: generated from the models, so they know what the tool knows."""
 
 import ast
 import inspect
@@ -6,6 +6,7 @@ import sys
 from itertools import pairwise
 from typing import Any, Final
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
@@ -29,10 +30,13 @@ class _WithDocstrings(GenerateJsonSchema):
 
 
 def policy_schema() -> dict[str, Any]:
-    """Return the schema (JSON Schema 2020-12, the dialect that pydantic writes) of a policy of this version."""
-    schema = Rules.model_json_schema(schema_generator=_WithDocstrings)
-    title = f"diskimage-validator policy, version {RULES_VERSION}"
-    return {"$schema": DIALECT, **schema, "title": title}
+    """Return the schema of a policy of this version."""
+    return schema_of(Rules, f"diskimage-validator policy, version {RULES_VERSION}")
+
+
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """Return the schema of a document (JSON Schema 2020-12, the dialect that pydantic writes)."""
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_WithDocstrings), "title": title}
 
 
 def _docstrings(model: type) -> dict[str, str]:

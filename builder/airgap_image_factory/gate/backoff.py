@@ -6,7 +6,6 @@ time; the policy may be right and the mirror wrong, which no input shows. Only v
 """
 
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from diskimage_validator.cli_console import output
 from diskimage_validator.errors import UsageError
 
 SUFFIX: Final = ".json"
@@ -45,10 +45,10 @@ class Failure:
         return max(0.0, self.failed_at + self.delay - now) if now >= self.failed_at else 0.0
 
     @classmethod
-    def from_json(cls, text: str) -> Self | None:
-        """Return the failure that ``text`` tells of; None for anything else: then it is built."""
+    def from_json(cls, data: bytes) -> Self | None:
+        """Return the failure that ``data`` tells of; None for anything else: then it is built."""
         try:
-            found: Any = json.loads(text)
+            found: Any = json.loads(data)
             if found.pop("schema") != SCHEMA:
                 return None
             failure = cls(**found)
@@ -65,15 +65,12 @@ class Memory:
 
     def recall(self, image: str) -> Failure | None:
         """Return the last failure of ``image`` if it did not pass since."""
-        try:
-            return Failure.from_json(self._file(image).read_text())
-        except OSError:
-            return None
+        return _read(self._file(image))
 
     def failures(self) -> Iterator[Failure]:
         """Yield all failures that were not cleared, by name."""
         for file in sorted(self.folder.glob(f"*{SUFFIX}")):
-            failure = Failure.from_json(file.read_text())
+            failure = _read(file)
             if failure is not None and failure.count:
                 yield failure
 
@@ -97,12 +94,10 @@ class Memory:
         """Write ``failure`` down in place of an earlier one of the image. Raises UsageError if that cannot be."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=".")
-            with os.fdopen(descriptor, "w") as file:
-                json.dump({"schema": SCHEMA, **asdict(failure)}, file, indent=1)
-            Path(name).replace(self._file(failure.image))
         except OSError as error:
             raise _unusable(error) from None
+        with output(str(self._file(failure.image))) as file:
+            json.dump({"schema": SCHEMA, **asdict(failure)}, file, indent=1)
 
     def prepare(self) -> None:
         """Make sure, before a long build, that a failure can be written down. Raises UsageError."""
@@ -126,6 +121,13 @@ class Memory:
 
     def _file(self, image: str) -> Path:
         return self.folder / f"{_ODD.sub('_', image)}{SUFFIX}"
+
+
+def _read(file: Path) -> Failure | None:
+    try:
+        return Failure.from_json(file.read_bytes())
+    except OSError:
+        return None
 
 
 def next_failure(

@@ -4,12 +4,10 @@ The element ``manifests`` bakes all ``DIB_*`` variables. So that the image is th
 makes, the gate's are taken out of the environment, and what validate-root is told has names of another kind.
 """
 
-import json
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from airgap_image_factory.dib import check_sudo, program, search_path
 from airgap_image_factory.dib_process import run_dib
@@ -18,8 +16,8 @@ from airgap_image_factory.gate.front import interruption, is_interrupted
 from airgap_image_factory.gate.log import BuildLog
 from airgap_image_factory.gate.options import Invocation
 from airgap_image_factory.gate.settings import PREFIX, Settings
+from airgap_image_factory.gate.verdicts import Verdict, root_verdict
 from diskimage_validator.elements import elements_path
-from diskimage_validator.model import Severity
 
 ELEMENT: Final = "validate-root"
 VARIABLES: Final = "AIRGAP_GATE_"
@@ -28,14 +26,6 @@ _TAKEN_OUT: Final = (PREFIX, "DIB_VALIDATE_ROOT_")
 ROOT_REPORT: Final = "root-report.json"
 KEPT_WHEN_CLEARED: Final = ("HOME", "LOGNAME", "PATH", "TERM", "USER")
 """What ``-c`` leaves of the environment."""
-
-
-@dataclass(frozen=True)
-class RootVerdict:
-    """What validate-root said: the exit status that its report makes, and numbers for a person."""
-
-    status: int
-    summary: str
 
 
 def outer_elements_path(environment: Mapping[str, str]) -> str:
@@ -52,7 +42,7 @@ def build(
     base: Path,
     reports: Path,
     log: BuildLog,
-) -> RootVerdict:
+) -> Verdict:
     """Build ``<base>.raw``, if a disk is asked for, and what diskimage-builder makes of the tree; validate the root.
 
     validate-root writes its reports to ``reports``. Returns its verdict; with a bad one the build has ended there.
@@ -81,7 +71,7 @@ def build(
             raise interruption(signal.SIGPIPE)
 
     status = run_dib(command, inner, relay)
-    verdict = _root_verdict(reports / ROOT_REPORT, settings.threshold)
+    verdict = root_verdict(reports / ROOT_REPORT, settings.threshold)
     if status != 0 and (verdict is None or verdict.status == 0):
         raise BuildError(f"not built: {log.reason(status)}")
     if verdict is None:
@@ -109,22 +99,3 @@ def _variables(settings: Settings, reports: Path) -> dict[str, str]:
         "THRESHOLD": str(settings.threshold),
     }
     return {f"{VARIABLES}{name}": value for name, value in values.items()}
-
-
-def _root_verdict(report: Path, threshold: Severity) -> RootVerdict | None:
-    """Return what the JSON report of the root says, None if there is none: see ``Report.exit_status``."""
-    try:
-        found: dict[str, Any] = json.loads(report.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    results = found["results"]
-    failed = [
-        one["subject"]
-        for one in results
-        if one["status"] == "fail" and not one["waived"] and Severity(one["severity"]).rank >= threshold.rank
-    ]
-    errors = [one["subject"] for one in results if one["status"] == "error"]
-    skipped = all(one["status"] == "skip" for one in results)
-    status = 3 if errors else 2 if skipped else 1 if failed else 0
-    words = {0: "passed", 1: f"failed: {', '.join(failed)}", 2: "nothing checked", 3: f"errors: {', '.join(errors)}"}
-    return RootVerdict(status, words[status])

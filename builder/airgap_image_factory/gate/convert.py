@@ -28,7 +28,7 @@ from airgap_image_factory.gate.formats import (
 from airgap_image_factory.gate.programs import StopSign, run_program, stop_sign
 from airgap_image_factory.gate.qcow2 import write_qcow2
 from airgap_image_factory.gate.room import BEST_PACKING, data_size, need_room
-from airgap_image_factory.gate.workspace import put_in_place, remove, workspace
+from airgap_image_factory.gate.workspace import put_all_in_place, workspace
 from diskimage_validator.errors import UsageError
 
 STEP: Final = 25
@@ -108,7 +108,7 @@ def convert(raw: Path, outputs: Sequence[Output], *, progress: Callable[[str], N
             folders = {parent: stack.enter_context(workspace(parent)) for parent in {place.parent for place in places}}
             made = [folders[place.parent] / place.name for place in places]
             found = _run_all([_Job(raw, *job) for job in zip(outputs, options, made, strict=True)], progress)
-            _put_all_in_place(list(zip(made, places, strict=True)))
+            put_all_in_place(list(zip(made, places, strict=True)))
         if any(output.format == "raw" for output in outputs):
             raw.unlink()
     except OSError as error:
@@ -184,19 +184,6 @@ class _Job:
         known = "vpc" if self.output.format == "vhd" else self.output.format
         command = ["qemu-img", "compare", "-f", "raw", "-F", known, str(self.raw), str(self.made)]
         run_program(command, sign, what=f"{self.output.format} output, compared with the disk")
-
-
-def _put_all_in_place(images: Sequence[tuple[Path, Path]]) -> None:
-    """Give all images their names, or none. ``images``: where each was made and where it belongs."""
-    placed: list[Path] = []
-    try:
-        for made, place in images:
-            placed.append(place)
-            put_in_place(made, place)
-    except BaseException:
-        for place in placed:
-            remove(place)
-        raise
 
 
 _COPY: Final = ("cp", "--reflink=auto", "--sparse=always", "--")

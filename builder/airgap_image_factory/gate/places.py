@@ -1,11 +1,10 @@
 """Where a build works: diskimage-builder's temporary folder, what may be mounted there, and how all of it goes away."""
 
-import fcntl
 import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from diskimage_builder.block_device.utils import exec_sudo
 from airgap_image_factory.block_device import processes
 from airgap_image_factory.block_device.sweep import sweep, unmount_below
 from airgap_image_factory.gate.front import Ledger, reap
-from airgap_image_factory.gate.workspace import locked_folder
+from airgap_image_factory.gate.workspace import locked_folder, remove_stale
 
 PREFIX: Final = "airgap-gate-"
 TRIES: Final = 3
@@ -38,8 +37,7 @@ def scratch(parent: Path, ledger: Ledger) -> Iterator[Path]:
     or a loop device of it is left. What a killed build has left there is removed first: whoever works in one of these
     folders holds a lock on it (flock(2)), which the kernel releases with the process.
     """
-    for folder in parent.glob(f"{PREFIX}*"):
-        _remove_stale(folder)
+    remove_stale(parent, PREFIX, _remove_stale)
     folder, lock = locked_folder(parent, PREFIX)
     try:
         ledger.enter(folder)
@@ -85,13 +83,5 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Release ``folder`` if nobody works in it and it is ours."""
-    with suppress(OSError):
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            if os.fstat(lock).st_uid == os.geteuid():
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                logger.warning("removing what a killed build left: %s", folder)
-                release(folder)
-        finally:
-            os.close(lock)
+    logger.warning("removing what a killed build left: %s", folder)
+    release(folder)

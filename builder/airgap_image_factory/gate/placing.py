@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from airgap_image_factory.gate.workspace import CHECKSUMS, move_old_aside, put_in_place, remove
+from airgap_image_factory.gate.workspace import CHECKSUMS, move_old_aside, put_all_in_place
 
 REJECTED: Final = "rejected"
 """The folder in that of the reports for images that did not pass: Nodepool does not look into folders."""
@@ -23,19 +23,16 @@ def publish(made: Path, base: Path, images: Sequence[Path], environment: Mapping
     for path in sorted(made.iterdir()):
         if path not in own:
             merge(path, beside / path.name)
-    finals: list[Path] = []
-    try:
-        for image in images:
-            final = beside / image.name
-            if environment.get("OVERWRITE_OLD_IMAGE", "0") in ("", "0"):
-                move_old_aside(final, datetime.now().astimezone())
-            finals.append(final)
-            put_in_place(image, final)
-    except BaseException:
-        for final in finals:
-            remove(final)
-        raise
+    finals = [beside / image.name for image in images]
+    overwrites = environment.get("OVERWRITE_OLD_IMAGE", "0") not in ("", "0")
+    put_all_in_place(zip(images, finals if overwrites else map(_vacated, finals), strict=True))
     return finals
+
+
+def _vacated(place: Path) -> Path:
+    """Return ``place``, after the image that may be there got another name."""
+    move_old_aside(place, datetime.now().astimezone())
+    return place
 
 
 def put_aside(images: Sequence[Path], reports: Path, *, keep: bool) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap_image_factory.errors import BuildError
 from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
-from airgap_image_factory.gate.build import RootVerdict, build, outer_elements_path
+from airgap_image_factory.gate.build import build, outer_elements_path
 from airgap_image_factory.gate.checksums import ALGORITHMS, digests, write_checksums
 from airgap_image_factory.gate.convert import Output, check_outputs, convert
 from airgap_image_factory.gate.front import Ledger, hold_out
@@ -121,11 +121,11 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
         return Outcome(status, f"REJECTED: {reason}; {where}; not built again for {failure.delay} s with these inputs")
 
 
-def _finish(gate: Gate, work: Path, made: Path, reports: Path, root: RootVerdict) -> tuple[list[Path], list[Verdict]]:
+def _finish(gate: Gate, work: Path, made: Path, reports: Path, root: Verdict) -> tuple[list[Path], list[Verdict]]:
     """Convert what was ``made`` of a root that passed, and judge every file. Return the files and the verdicts."""
     invocation, log = gate.invocation, gate.log
     if root.status:
-        return [], [Verdict(root.status, f"the root: {root.summary}", is_policy=True)]
+        return [], [root]
     base = made / invocation.base.name
     images = _tree_files(gate, base)
     if images or "docker" in invocation.trees:

@@ -1,4 +1,4 @@
-"""Is each finished file what was asked for? The validator reads it as the cloud is going to get it."""
+"""Is the root, and is each finished file, what was asked for? A file is read as the cloud is going to get it."""
 
 import io
 from collections.abc import Sequence
@@ -9,11 +9,13 @@ from typing import Final
 from airgap_image_factory.gate.settings import Settings
 from diskimage_validator import validate
 from diskimage_validator.cli_console import output
-from diskimage_validator.errors import TargetError, ValidatorError
+from diskimage_validator.documents import read_bounded
+from diskimage_validator.errors import TargetError, UsageError, ValidatorError
 from diskimage_validator.image_file import FORMATS
-from diskimage_validator.model import Report, Status
+from diskimage_validator.model import Report, Severity
 from diskimage_validator.policy_model import Policy
 from diskimage_validator.reports import WRITERS
+from diskimage_validator.reports.json_reader import read_report
 
 REPORT_FILES: Final = {"text": "report-{}.txt", "json": "report-{}.json", "junit": "junit-{}.xml"}
 MOST_SUBJECTS: Final = 20
@@ -21,7 +23,7 @@ MOST_SUBJECTS: Final = 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said about one file: the exit status, a line, and some text for the log.
+    """What is said about the root or a file: the exit status, a line, and some text for the log.
 
     ``is_policy``: the policy was held against it. If it was not, the image cannot be read, or this host cannot read it.
     """
@@ -30,6 +32,16 @@ class Verdict:
     line: str
     text: str = ""
     is_policy: bool = False
+
+
+def root_verdict(file: Path, threshold: Severity) -> Verdict | None:
+    """Return what the JSON report of validate-root at ``file`` says; None if there is none that can be read."""
+    try:
+        report, _ = read_report(read_bounded(file), str(file))
+    except UsageError:
+        return None
+    line = f"the root: {_subjects(report, threshold)}"
+    return Verdict(report.exit_status(threshold), line, is_policy=True)
 
 
 def to_judge(disks: Sequence[str]) -> list[str]:
@@ -60,7 +72,7 @@ def judge(image: Path, image_format: str, final: Path, policy: Policy, settings:
             WRITERS[name](report, stream, settings.threshold)
     text = io.StringIO()
     WRITERS["text"](report, text, settings.threshold)
-    line = f"{final.name}: {_subjects(report, settings)}"
+    line = f"{final.name}: {_subjects(report, settings.threshold)}"
     return Verdict(report.exit_status(settings.threshold), line, text.getvalue(), is_policy=True)
 
 
@@ -70,12 +82,10 @@ def _check_digest(image: Path, report: Report) -> None:
         raise TargetError("the image changed after its checksum was computed", "something else writes into its folder")
 
 
-def _subjects(report: Report, settings: Settings) -> str:
+def _subjects(report: Report, threshold: Severity) -> str:
     """Return what failed, in a line."""
-    found = [
-        f"{result.check} ({result.finding.subject})"
-        for result in report.results
-        if result.status is Status.ERROR or (result.counts and result.severity.rank >= settings.threshold.rank)
-    ]
+    found = [f"{result.check} ({result.finding.subject})" for result in report.results if result.condemns(threshold)]
+    if not found:
+        return "nothing was checked" if report.exit_status(threshold) else "passed"
     more = f" and {len(found) - MOST_SUBJECTS} more" if len(found) > MOST_SUBJECTS else ""
-    return f"{', '.join(found[:MOST_SUBJECTS])}{more}" if found else "passed"
+    return f"{', '.join(found[:MOST_SUBJECTS])}{more}"

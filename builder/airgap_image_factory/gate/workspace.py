@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ def workspace(parent: Path) -> Iterator[Path]:
     Folders of processes that were killed are removed first: whoever works in one holds a lock on it (flock(2)), which
     the kernel releases with the process. Raises OSError if ``parent`` cannot be written to.
     """
-    sweep(parent)
+    remove_stale(parent, PREFIX, shutil.rmtree)
     folder, lock = locked_folder(parent, PREFIX)
     try:
         yield folder
@@ -39,14 +39,15 @@ def workspace(parent: Path) -> Iterator[Path]:
             os.close(lock)
 
 
-def sweep(parent: Path) -> None:
-    """Remove the folders below ``parent`` that killed processes have left."""
-    for folder in parent.glob(f"{PREFIX}*"):
+def remove_stale(parent: Path, prefix: str, remove: Callable[[Path], None]) -> None:
+    """Call ``remove`` for the folders ``<prefix>*`` in ``parent`` that killed processes of our account have left."""
+    for folder in parent.glob(f"{prefix}*"):
         with suppress(OSError):  # another process is faster, or is at work there
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
+                if os.fstat(lock).st_uid == os.geteuid():
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove(folder)
             finally:
                 os.close(lock)
 
@@ -77,6 +78,22 @@ def put_in_place(made: Path, image: Path) -> None:
         else:
             old.unlink(missing_ok=True)
     made.replace(image)
+
+
+def put_all_in_place(images: Iterable[tuple[Path, Path]]) -> None:
+    """Give all images their names, or none. ``images``: where each was made and where it belongs.
+
+    They may be computed one by one: what an image replaces is moved aside right before.
+    """
+    placed: list[Path] = []
+    try:
+        for made, place in images:
+            placed.append(place)
+            put_in_place(made, place)
+    except BaseException:
+        for place in placed:
+            remove(place)
+        raise
 
 
 def remove(image: Path) -> None:

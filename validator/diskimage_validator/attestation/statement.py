@@ -13,9 +13,9 @@ import json
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field
 
-from diskimage_validator.documents import parse_document
+from diskimage_validator.documents import Sha256, parse_document
 from diskimage_validator.errors import UsageError
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import Report, Result, Severity, Status
@@ -37,7 +37,6 @@ def _with_zone(time: datetime.datetime) -> datetime.datetime:
     return time
 
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Moment = Annotated[datetime.datetime, Field(strict=False), AfterValidator(_with_zone)]
 
 
@@ -123,7 +122,7 @@ def _checks(report: Report, threshold: Severity, wanted: Outcome) -> tuple[str, 
 def _outcome(result: Result, threshold: Severity) -> Outcome:
     if result.status is Status.PASS:
         return "PASSED"
-    if result.status is Status.ERROR or (result.counts and result.severity.rank >= threshold.rank):
+    if result.condemns(threshold):
         return "FAILED"
     return "WARNED"
 

@@ -6,7 +6,14 @@ from typing import Final
 
 import click
 
-from diskimage_validator.cli.options import engine_option, image_format_option, output_option, quiet_option, ssh_options
+from diskimage_validator.cli.options import (
+    engine_option,
+    format_option,
+    image_format_option,
+    output_option,
+    quiet_option,
+    ssh_options,
+)
 from diskimage_validator.cli_console import Progress, check_writable, output
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.policy_files import read_cas
@@ -22,9 +29,7 @@ NEEDS: Final = ("os", "trust", "ca_stores", "ca_settings")
 @engine_option
 @image_format_option
 @ssh_options
-@click.option(
-    "--format", "report_format", type=click.Choice(list(TRUST_WRITERS)), default="text", help="Default: text."
-)
+@format_option(TRUST_WRITERS)
 @output_option
 @quiet_option
 def certs_command(

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from diskimage_validator.chain_fetch import MAX_TIMEOUT, TIMEOUT, fetch_chain
-from diskimage_validator.cli.options import output_option
+from diskimage_validator.cli.options import output_option, quiet_option
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.endpoints import parse_address
 from diskimage_validator.printable import printable
@@ -23,7 +23,7 @@ from diskimage_validator.printable import printable
     help=f"Time for the whole handshake. Default: {TIMEOUT:.0f}.",
 )
 @output_option
-@click.option("--quiet", is_flag=True, help="No progress.")
+@quiet_option
 def fetch_chain_command(address: str, timeout: float, output_file: str | None, quiet: bool) -> int:
     """Print the certificates that NAME[:PORT] presents (default: port 443), without trusting them.
 

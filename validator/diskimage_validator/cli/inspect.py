@@ -7,6 +7,7 @@ import click
 from diskimage_validator.cli.boot_options import boot_options
 from diskimage_validator.cli.options import (
     facts_engine_option,
+    format_option,
     image_format_option,
     output_option,
     quiet_option,
@@ -30,7 +31,7 @@ FORMATS: Final = {**INSPECTION_WRITERS, **{name: writer.write for name, writer i
 @image_format_option
 @ssh_options
 @boot_options
-@click.option("--format", "report_format", type=click.Choice(list(FORMATS)), default="text", help="Default: text.")
+@format_option(FORMATS)
 @click.option("--part", type=click.Choice(list(FACTS)), help="Only this kind of fact, and all of it.")
 @output_option
 @quiet_option

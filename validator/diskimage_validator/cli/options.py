@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce, wraps
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import click
 from diskimage_validator.engines.open import BOOT, BOTH, ENGINES
 from diskimage_validator.engines.ssh.options import DEFAULT_TIMEOUT, SshOptions
 from diskimage_validator.image_file import FORMATS
+from diskimage_validator.model import Severity
 
 engine_option = click.option("--engine", type=click.Choice(ENGINES), default="auto", help="What reads the image.")
 facts_engine_option = click.option(
@@ -26,6 +27,31 @@ output_option = click.option(
     "--output", "output_file", metavar="FILE", help="Write there instead of to standard output."
 )
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
+quiet_report_option = click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
+report_option = click.option(
+    "--report", "reports", multiple=True, metavar="FORMAT=FILE", help="A further report; repeatable."
+)
+all_option = click.option(
+    "--all", "everything", is_flag=True, help="In the text report, every single thing that passed."
+)
+
+
+def format_option(formats: Iterable[str]) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return the option that chooses one of ``formats`` for what is written, text by default."""
+    return click.option(
+        "--format", "report_format", type=click.Choice(list(formats)), default="text", help="Default: text."
+    )
+
+
+def threshold_option(target: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return the option that says which failures fail ``target``, e.g. "the image"."""
+    return click.option(
+        "--threshold",
+        type=click.Choice([str(severity) for severity in Severity]),
+        default=str(Severity.WARNING),
+        help=f"Least severity of a failure that fails {target}. Default: warning.",
+    )
+
 
 _SSH = (
     click.option(

@@ -1,5 +1,6 @@
 """``readiness``: whether the network around an image factory is what a ``factory.yaml`` says."""
 
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -7,7 +8,15 @@ from typing import Final
 
 import click
 
-from diskimage_validator.cli.options import output_option, ssh_options
+from diskimage_validator.cli.options import (
+    all_option,
+    format_option,
+    output_option,
+    quiet_report_option,
+    report_option,
+    ssh_options,
+    threshold_option,
+)
 from diskimage_validator.cli_console import Progress, output
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
@@ -39,17 +48,12 @@ def readiness_group() -> None:
 @readiness_group.command("check")
 @click.argument("file", type=click.Path(path_type=Path))
 @ssh_options
-@click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")
+@format_option(FORMATS)
 @output_option
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="A further report; repeatable.")
-@click.option(
-    "--threshold",
-    type=click.Choice([str(severity) for severity in Severity]),
-    default=str(Severity.WARNING),
-    help="Least severity of a failure that fails the factory. Default: warning.",
-)
-@click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
-@click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
+@report_option
+@threshold_option("the factory")
+@all_option
+@quiet_report_option
 def check_command(
     *,
     file: Path,
@@ -86,6 +90,18 @@ def init_command(file: str) -> int:
         raise UsageError(f"{file} is there already", "name another file, or move it away")
     with output(file) as stream:
         stream.write(files("diskimage_validator.readiness").joinpath(START).read_text("utf-8"))
+    return 0
+
+
+@readiness_group.command("schema")
+@output_option
+def schema_command(output_file: str | None) -> int:
+    """Print the JSON Schema of a factory.yaml, for an editor that knows YAML."""
+    from diskimage_validator.policy_schema import schema_of
+    from diskimage_validator.readiness.rules.document import FactoryRules
+
+    with output(output_file) as stream:
+        stream.write(json.dumps(schema_of(FactoryRules, "factory.yaml of diskimage-validator"), indent=2) + "\n")
     return 0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from diskimage_validator.cli.options import output_option
+from diskimage_validator.cli.options import format_option, output_option, report_option
 from diskimage_validator.cli.reports import Destination, check_destinations, destination, write_reports
 from diskimage_validator.documents import read_bounded
 from diskimage_validator.reports import WRITERS
@@ -14,9 +14,9 @@ from diskimage_validator.reports.json_reader import read_report
 
 @click.command("report")
 @click.argument("report")
-@click.option("--format", "report_format", type=click.Choice(list(WRITERS)), default="text", help="Default: text.")
+@format_option(WRITERS)
 @output_option
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="A further report; repeatable.")
+@report_option
 def report_command(*, report: str, report_format: str, output_file: str | None, reports: Sequence[str]) -> int:
     """Write REPORT, a JSON report, in other formats. The status is that of the validation."""
     destinations = [Destination(report_format, output_file), *map(destination, reports)]

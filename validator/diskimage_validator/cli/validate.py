@@ -12,7 +12,17 @@ import click
 
 from diskimage_validator import digest, image_file
 from diskimage_validator.cli.boot_options import boot_options
-from diskimage_validator.cli.options import facts_engine_option, image_format_option, output_option, ssh_options
+from diskimage_validator.cli.options import (
+    all_option,
+    facts_engine_option,
+    format_option,
+    image_format_option,
+    output_option,
+    quiet_report_option,
+    report_option,
+    ssh_options,
+    threshold_option,
+)
 from diskimage_validator.cli_console import Progress
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.ssh.options import SshOptions
@@ -47,15 +57,10 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
 @ssh_options
 @boot_options
 @click.option("--facts", "facts_file", metavar="FILE", help="Judge facts of 'inspect --format json', not an image.")
-@click.option("--format", "report_format", type=click.Choice(FORMATS), default="text", help="Default: text.")
+@format_option(FORMATS)
 @output_option
-@click.option("--report", "reports", multiple=True, metavar="FORMAT=FILE", help="A further report; repeatable.")
-@click.option(
-    "--threshold",
-    type=click.Choice([str(severity) for severity in Severity]),
-    default=str(Severity.WARNING),
-    help="Least severity of a failure that fails the image. Default: warning.",
-)
+@report_option
+@threshold_option("the image")
 @click.option("--name", metavar="TEXT", help="What the reports call the target. Default: TARGET.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Targets at a time; default: one per processor.")
 @click.option(
@@ -63,8 +68,8 @@ FORMATS: Final = (*WRITERS, *FACT_WRITERS)
     is_flag=True,
     help="Of several images, read those that guestfs reads in one virtual machine: faster, for images of one origin.",
 )
-@click.option("--all", "everything", is_flag=True, help="In the text report, every single thing that passed.")
-@click.option("--quiet", is_flag=True, help="No progress; of the text report only the verdict.")
+@all_option
+@quiet_report_option
 def validate_command(
     *,
     targets: Sequence[str],

@@ -73,13 +73,21 @@ class Engine(Paths):
         return None
 
     def run(
-        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        as_root: bool = False,
+        limit: int = RUN_LIMIT,
+        stdin: bytes = b"",
     ) -> Completed:
-        """Run ``command`` on the running system, without standard input, and return what it said.
+        """Run ``command`` on the running system, and return what it said.
 
-        Only for a target that is ``live``. ``timeout`` is in seconds, ``limit`` the bytes of standard output that are
-        allowed; the command is ended, and EngineError raised, if either is exceeded. A command that is not there ends
-        with status 127. Raises PermissionDeniedError if the account may not run commands, or not ``as_root``.
+        Only for a target that is ``live``. ``stdin`` is its standard input: lines of text. What must not be seen by
+        others on that system goes there, for they see every command line. ``timeout`` is in seconds, ``limit`` the
+        bytes of standard output that are allowed; the command is ended, and EngineError raised, if either is exceeded.
+        A command that is not there ends with status 127. Raises PermissionDeniedError if the account may not run
+        commands, or not ``as_root``.
         """
         raise NotImplementedError(f"{self.name}: {command[0]}: the target does not run")
 

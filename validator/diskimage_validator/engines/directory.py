@@ -139,14 +139,20 @@ class DirectoryEngine(Engine):
         return found
 
     def run(
-        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        as_root: bool = False,
+        limit: int = RUN_LIMIT,
+        stdin: bytes = b"",
     ) -> Completed:
         """Run ``command`` on this host, if the target is the running system: see Engine."""
         if not self.live:
-            return super().run(command, timeout=timeout, as_root=as_root, limit=limit)
+            return super().run(command, timeout=timeout, as_root=as_root, limit=limit, stdin=stdin)
         if as_root and os.geteuid() != 0:
             raise self.deny(command[0], "run this as root")
-        return run_bounded(command, timeout=timeout, limit=limit)
+        return run_bounded(command, timeout=timeout, limit=limit, stdin=stdin)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -10,7 +10,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -83,12 +84,18 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
 
 
 def run_bounded(
-    command: Sequence[str], *, timeout: float, limit: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    *,
+    timeout: float,
+    limit: int,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
 ) -> Completed:
     """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
 
-    A program that is missing ends with status 127, as in a shell. What it started is ended with it when it exceeds the
-    time or the limit: EngineError is raised then. ``environment`` is added to the usual one.
+    ``stdin`` is its standard input; ``environment`` is added to the usual one. A program that is missing ends with
+    status 127, as in a shell. What it started is ended with it when it exceeds the time or the limit: EngineError is
+    raised then.
     """
     name = find_program(command[0])
     if name is None:
@@ -96,9 +103,10 @@ def run_bounded(
     deadline = time.monotonic() + timeout
     output, errors = bytearray(), bytearray()
     with (
+        _given(stdin) as given,
         subprocess.Popen(
             [str(name), *command[1:]],
-            stdin=subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**LOCALE, **(environment or {})},
@@ -131,6 +139,22 @@ def run_bounded(
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
     return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
+
+
+@contextmanager
+def _given(stdin: bytes) -> Iterator[int]:
+    """Yield a descriptor to read ``stdin`` from: of a file in memory, so that nobody has to write while others read."""
+    if not stdin:
+        yield subprocess.DEVNULL
+        return
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(stdin)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def need(program: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from diskimage_validator.certificates import der_blocks
 from diskimage_validator.errors import PolicyError, UsageError, ValidatorError
@@ -60,13 +60,11 @@ def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:
             yield _problem(document, error, "certificates", "bundle")
     endpoints = document.data.get("endpoints")
     for index, endpoint in enumerate(endpoints if isinstance(endpoints, list) else []):
-        client = endpoint.get("client") if isinstance(endpoint, dict) else None
-        file = client.get("certificate") if isinstance(client, dict) else None
-        if isinstance(file, str) and file:
-            try:
-                read_chain(folder / file)
-            except UsageError as error:
-                yield _problem(document, error, "endpoints", index, "client", "certificate")
+        yield from _bad_client(document, folder, endpoint, "endpoints", index)
+    services = document.data.get("services")
+    for kind, entries in services.items() if isinstance(services, dict) else ():
+        for index, entry in enumerate(entries if isinstance(entries, list) else []):
+            yield from _bad_client(document, folder, entry, "services", kind, index)
     nodes = document.data.get("node_images")
     for index, node in enumerate(nodes if isinstance(nodes, list) else []):
         policy = node.get("policy") if isinstance(node, dict) else None
@@ -75,6 +73,17 @@ def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:
                 _policy(policy, folder, [])
             except (UsageError, PolicyError) as error:
                 yield _problem(document, error, "node_images", index, "policy")
+
+
+def _bad_client(document: Document, folder: Path, entry: Any, *path: str | int) -> Iterator[Problem]:
+    """Read the certificate that ``entry`` shows to servers, if there is one."""
+    client = entry.get("client") if isinstance(entry, dict) else None
+    file = client.get("certificate") if isinstance(client, dict) else None
+    if isinstance(file, str) and file:
+        try:
+            read_chain(folder / file)
+        except UsageError as error:
+            yield _problem(document, error, *path, "client", "certificate")
 
 
 def _problem(document: Document, error: ValidatorError, *path: str | int) -> Problem:

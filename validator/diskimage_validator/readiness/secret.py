@@ -38,6 +38,16 @@ class Secret:
             raise UsageError(f"{self}: larger than {MAX_SIZE // 1024} KiB", "is this the right file?")
         return data
 
+    def line(self, folder: Path) -> str:
+        """Return the content as a line of text, without its end: a password, say. Raises UsageError."""
+        try:
+            text = self.read(folder).decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{self}: is not UTF-8", "is this the right file?") from error
+        if not text or "\n" in text or "\0" in text:
+            raise UsageError(f"{self}: not one line of text", "is this the right file?")
+        return text
+
 
 def _secret(value: Any) -> Secret:
     # What is wrong may be the secret itself, so no message repeats it.

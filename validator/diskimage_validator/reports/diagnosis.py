@@ -5,7 +5,7 @@ from typing import TextIO
 
 from rich.text import Text
 
-from diskimage_validator.doctor import Diagnosis
+from diskimage_validator.doctor import READINESS, Diagnosis
 from diskimage_validator.reports.lines import console_for, print_line
 from diskimage_validator.reports.styles import plain
 
@@ -19,9 +19,11 @@ def write_diagnoses(diagnoses: Sequence[Diagnosis], stream: TextIO) -> bool:
     for engine in engines:
         found = [diagnosis for diagnosis in diagnoses if diagnosis.engine == engine]
         works = all(diagnosis.ok for diagnosis in found)
-        working += [engine] if works else []
+        working += [engine] if works and engine != READINESS else []
         verdict = Text("works", style="green") if works else Text("does not work", style="bold red")
-        console.print(Text.assemble((f"engine {engine}", "bold"), "  ").append_text(verdict))
+        console.print(
+            Text.assemble((engine if engine == READINESS else f"engine {engine}", "bold"), "  ").append_text(verdict)
+        )
         for diagnosis in found:
             mark = Text("  ok    ", style="green") if diagnosis.ok else Text("  FAIL  ", style="bold red")
             print_line(console, mark + Text(f"{diagnosis.subject:{width}}  "), Text(plain(diagnosis.message)))

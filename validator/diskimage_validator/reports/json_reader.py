@@ -3,9 +3,9 @@
 import datetime
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from diskimage_validator.documents import parse_document
+from diskimage_validator.documents import Sha256, parse_document
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import SCHEMA_VERSION, Finding, Report, Result, Severity, Status, TargetInfo, Waiver
 
@@ -24,7 +24,6 @@ def _moment(text: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_without_surrogates)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Size = Annotated[int, Field(ge=0)]
 
 
@@ -58,6 +57,8 @@ class _Result(BaseModel):
     path: Text
     line: Size
     waived: Text
+    tried: Text = ""
+    when: Text = ""
 
 
 class _Waiver(BaseModel):
@@ -126,5 +127,7 @@ def _result(found: _Result) -> Result:
         hint=found.hint,
         path=found.path,
         line=found.line,
+        tried=found.tried,
+        when=found.when,
     )
     return Result(found.check, found.severity, finding, found.waived)

@@ -29,6 +29,8 @@ SILENCE: Final = 60.0
 POWERDOWN_TIMEOUT: Final = 60.0
 """Seconds for an orderly shutdown. Under TCG, systemd takes ten."""
 SSH: Final = 22
+COUNTDOWN: Final = "The highlighted entry will be executed automatically"
+"""What GRUB's menu says meanwhile: grub-core/normal/menu_text.c."""
 Progress = Callable[[str], None]
 
 
@@ -46,6 +48,7 @@ class Machine:
         program = qemu.find_machine()
         ours, theirs = socket.socketpair()
         self._qmp: Qmp | None = None
+        self._has_skipped = False
         with theirs:
             command = qemu.command(program, accelerator, drives, options, strings, theirs.fileno())
             try:
@@ -82,6 +85,12 @@ class Machine:
             silent = time.monotonic() - self._console.silent_since
             if silent > (SILENCE if self._console.size else FIRST_WORD):
                 raise MachineDiedError(f"nothing on the console for {silent:.0f} s")
+
+    def skip_menu(self) -> None:
+        """Press Enter, once, where GRUB counts down to what it is going to boot: nobody is there to choose."""
+        if not self._has_skipped and self._qmp and COUNTDOWN in self.last_line():
+            self._has_skipped = True
+            self._qmp.execute("human-monitor-command", **{"command-line": "sendkey ret"})
 
     @property
     def seconds(self) -> float:

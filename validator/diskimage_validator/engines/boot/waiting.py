@@ -63,6 +63,7 @@ def _answers(link: socket.socket, machine: Machine, patience: float) -> bool:
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         machine.check()
+        machine.skip_menu()
         if select.select([link], [], [], PAUSE)[0]:
             return link.recv(4, socket.MSG_PEEK) == b"SSH-"
     return False

@@ -12,10 +12,11 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ClassVar, Final, TypeVar
 
-from paramiko import SFTPAttributes, SFTPError
+from paramiko import SFTPAttributes, SFTPError, SFTPFile
 from paramiko.ssh_exception import SSHException
 
 from diskimage_validator.engines.base import KERNEL_FOLDERS, RUN_LIMIT, Engine, Stat
+from diskimage_validator.engines.ssh.around import SMALL, Around
 from diskimage_validator.engines.ssh.connection import Connection, Progress
 from diskimage_validator.engines.ssh.mounts import MOUNTINFO, kernel_mounts
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
@@ -32,8 +33,6 @@ NAME_MAX: Final = 255
 AMBIGUOUS: Final = 1 << 31
 """The first second since 1970 that a signed number of 32 bits cannot tell."""
 UNTOLD: Final = "times of files after 2038 may be times before 1970, for SFTP does not tell them apart"
-SMALL: Final = 64 * 1024
-"""Bytes that are not worth several requests at a time; a request brings 32 KiB."""
 MOUNTINFO_LIMIT: Final = 16 * 1024 * 1024
 Answer = TypeVar("Answer")
 
@@ -53,6 +52,9 @@ class SshEngine(Engine):
         self._stats: dict[str, Stat | None] = {}
         self._asked = 0
         self._tree: Tree | None = None
+        self._around = Around()
+        self._opened: tuple[str, SFTPFile, int] | None = None
+        """The file that was read last, and its size: headers and tables of one file are read one after the other."""
         self._no_tree = False
         self._kernel: frozenset[str] | None = None
         self._lost = ""
@@ -69,14 +71,20 @@ class SshEngine(Engine):
         self._connection.close()
 
     def run(
-        self, command: Sequence[str], *, timeout: float, as_root: bool = False, limit: int = RUN_LIMIT
+        self,
+        command: Sequence[str],
+        *,
+        timeout: float,
+        as_root: bool = False,
+        limit: int = RUN_LIMIT,
+        stdin: bytes = b"",
     ) -> Completed:
         """Run ``command`` on the node: see Engine."""
         try:
             shell = self._rights.root_shell() if as_root else self._rights.shell()
         except PermissionDeniedError as error:
             raise self.deny(command[0], error.message) from error
-        status, output, errors = shell.run(command, timeout=timeout, limit=limit)
+        status, output, errors = shell.run(command, timeout=timeout, limit=limit, stdin=stdin)
         return Completed(status, output.decode("utf-8", "replace"), errors.decode("utf-8", "replace"))
 
     # Files, one by one.
@@ -109,18 +117,30 @@ class SshEngine(Engine):
         return self._attempt(path, lambda: os.fsdecode(self._rights.sftp.readlink(os.fsencode(path)) or ""))
 
     def _read(self, path: str, offset: int, size: int) -> bytes:
+        if self._tree is not None and path in self._tree.entries:
+            content = self._around.content(path, self._tree, self._rights.best_shell)
+            if content is not None:
+                return content[offset : offset + size]
         return self._attempt(path, lambda: self._read_now(path, offset, size))
 
     def _read_now(self, path: str, offset: int, size: int) -> bytes:
-        with self._rights.sftp.open(os.fsencode(path), "rb") as file:
-            entry = _stat(file.stat())
-            if not entry.is_file:
-                raise EngineError(f"{path}: no longer a regular file")
-            file.seek(offset)
-            end = min(offset + size, entry.size)
-            if end - offset > SMALL:
-                file.prefetch(end, max_concurrent_requests=64)
-            return file.read(size)
+        if self._opened is None or self._opened[0] != path:
+            # What was open is not closed in so many words: so the library asks for it without waiting for the answer.
+            self._opened = None
+            self._opened = path, *self._open(path)
+        _, file, length = self._opened
+        file.seek(offset)
+        end = min(offset + size, length)
+        if end - offset > SMALL:  # worth several requests at a time; one brings 32 KiB
+            file.prefetch(end, max_concurrent_requests=64)
+        return file.read(size)
+
+    def _open(self, path: str) -> tuple[SFTPFile, int]:
+        file = self._rights.sftp.open(os.fsencode(path), "rb")
+        entry = _stat(file.stat())
+        if not entry.is_file:
+            raise EngineError(f"{path}: no longer a regular file")
+        return file, entry.size
 
     def _listdir(self, path: str) -> list[str]:
         return [name for name, _ in self._scan(path)]

@@ -36,8 +36,9 @@ KILLED: Final = 137
 SETUP: Final = f"LC_ALL=C; PATH={LOCALE['PATH']}; export LC_ALL PATH; unset ENV BASH_ENV IFS"
 START: Final = SETUP + "; printf '\\n%s 0\\n' {mark}; printf '\\n%s \\n' {mark} >&2\n"
 FRAME: Final = (
-    "{{ s=$({{ {{ timeout -k 5 {seconds} {command} </dev/null 2>&4 3>&- 4>&- 5>&-; echo $? >&3; }} | "
-    "head -c {limit} >&5; }} 3>&1); }} 5>&1 4>&2; printf '\\n%s %s\\n' {mark} \"$s\"; printf '\\n%s \\n' {mark} >&2\n"
+    "{{ s=$({{ {{ timeout -k 5 {seconds} {command} <&6 2>&4 3>&- 4>&- 5>&- 6<&-; echo $? >&3; }} | "
+    "head -c {limit} >&5; }} 3>&1); }} 5>&1 4>&2 6<{given}; printf '\\n%s %s\\n' {mark} \"$s\"; "
+    "printf '\\n%s \\n' {mark} >&2\n"
 )
 
 
@@ -79,19 +80,26 @@ class Shell:
             raise
         return channel
 
-    def run(self, command: Sequence[str], *, timeout: float, limit: int) -> tuple[int, bytes, bytes]:
-        """Run ``command`` without standard input; return exit status, standard output and standard error.
+    def run(
+        self, command: Sequence[str], *, timeout: float, limit: int, stdin: bytes = b""
+    ) -> tuple[int, bytes, bytes]:
+        """Run ``command``; return exit status, standard output and standard error.
 
-        ``timeout`` is in seconds, ``limit`` the bytes of output that are allowed. Raises EngineError if either is
-        exceeded, ShellError if there is no shell.
+        ``timeout`` is in seconds, ``limit`` the bytes of output that are allowed; ``stdin`` is text, and ends with a
+        line. Raises EngineError if time or limit are exceeded, ShellError if there is no shell.
         """
         channel = self.start()
         words = shlex.join(command)
-        frame = FRAME.format(seconds=max(1, round(timeout)), command=words, limit=limit + 1, mark=self._mark)
+        given = f"<'{self._mark}'" if stdin else "/dev/null"
+        frame = FRAME.format(
+            seconds=max(1, round(timeout)), command=words, limit=limit + 1, mark=self._mark, given=given
+        ).encode("utf-8", "surrogateescape")
+        if stdin:  # a here-document: it is on no command line, and ends with a line that nobody can guess
+            frame += stdin + f"{self._mark}\n".encode()
         started = time.monotonic()
         try:
             try:
-                channel.sendall(frame.encode("utf-8", "surrogateescape"))
+                channel.sendall(frame)
             except (SSHException, OSError, EOFError) as error:
                 raise ShellError(f"the shell on the node is gone: {error or type(error).__name__}") from error
             status, output, errors = self._receive(channel, timeout + GRACE, limit)

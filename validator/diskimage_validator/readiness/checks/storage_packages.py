@@ -1,7 +1,10 @@
 """The size of every set of packages that the mirrors have to hold can be told, out of the index of its repository.
 
-Without ``packages`` everything in the index counts, each file once. With them, these and all that they depend on
-(Depends and Pre-Depends; of alternatives the first that is there).
+An index is that of an apt repository (``Packages``) or of an RPM repository (``repodata/repomd.xml``, whose
+``primary.xml`` has to have the checksum that is told there; where a package needs a file that is not in it, so does
+``filelists.xml``). Without ``packages`` everything in it counts, each file once. With them, these and all that they
+depend on, in the index and in those under ``also``: Depends and Pre-Depends, or Requires; of several versions the
+newest, of alternatives the first that is there, and bounds on versions left aside.
 
 .. rubric:: Example
 
@@ -11,10 +14,13 @@ With this factory::
       packages:
         - index: https://mirror.internal/debian/dists/bookworm/main/binary-amd64/Packages.xz
           packages: [podman, skopeo]
+        - index: https://mirror.internal/rocky/9/AppStream/x86_64/os/repodata/repomd.xml
+          also: [https://mirror.internal/rocky/9/BaseOS/x86_64/os/repodata/repomd.xml]
+          packages: [podman]
       mirrors:
         - {path: /srv/mirror}
 
-the line passes if both packages are in the index, and whatever they depend on.
+the line passes if the packages are in the indices, and whatever they depend on.
 
 It fails if there is no ``skopeo``, or if nothing in the index satisfies one of the dependencies. An index that cannot
 be read is neither: ERROR.
@@ -39,7 +45,11 @@ LINE: Final = "Storage"
 def asks(factory: Factory) -> Iterator[AskPackages]:
     """Yield a question per set."""
     for source in factory.rules.storage.packages if factory.rules.storage else ():
-        yield AskPackages(source.index, tuple(dict.fromkeys(source.packages or ())))
+        yield AskPackages(source.index, _once(source.packages or []), _once(source.also))
+
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def check(question: Question) -> Iterator[Finding]:

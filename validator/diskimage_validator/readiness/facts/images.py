@@ -43,6 +43,31 @@ class AskNodeImage(Ask[Facts]):
 
 
 @dataclass(frozen=True)
+class ImageIdentity:
+    """Which image a file is: its format, ``qcow2`` or ``raw``, and its sha256 in hex."""
+
+    format: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AskImageFile(Ask[ImageIdentity]):
+    """Which image the file at ``path`` is; what is in it is not looked at."""
+
+    path: str
+
+    @property
+    def target(self) -> str:
+        """A file of this host."""
+        return self.path
+
+    @property
+    def what(self) -> str:
+        """Reading."""
+        return "compute the sha256 of the file"
+
+
+@dataclass(frozen=True)
 class StoredReport:
     """A report of ``validate`` in a file. ``started``: UTC; ``exit_status``: its verdict; both digests in hex."""
 

@@ -1,9 +1,14 @@
 """What has to be stored, and where: questions and answers. All sizes are bytes."""
 
+from typing import Final
+
 from diskimage_validator.facts.live.space import Space
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.secret import Secret
+
+REPOMD: Final = "repodata/repomd.xml"
+"""Where the index of an RPM repository is, which names its other files."""
 
 
 @dataclass(frozen=True)
@@ -60,20 +65,29 @@ class PackageSet:
 
 @dataclass(frozen=True)
 class AskPackages(Ask[PackageSet]):
-    """The size of ``packages`` with all that they depend on, or of everything in the index without any."""
+    """The size of ``packages`` with all that they depend on, or of everything in the index without any.
+
+    ``also``: further indices, in which they may be as well.
+    """
 
     index: str
     packages: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.index, *self.also)
 
     @property
     def target(self) -> str:
-        """The mirror; a file is this host's."""
-        return self.index.split("/")[2] if "://" in self.index else "this host"
+        """The mirrors; a file is this host's."""
+        return ", ".join(dict.fromkeys(_place(index) for index in self.indices))
 
     @property
     def what(self) -> str:
-        """One request."""
-        return f"{'GET' if '://' in self.index else 'read'} {self.index}"
+        """A request for each; of an RPM repository, one more, for the list that its index names."""
+        return "; ".join(f"{'GET' if '://' in index else 'read'} {index}" for index in self.indices)
 
 
 @dataclass(frozen=True)
@@ -92,3 +106,7 @@ class AskSpace(Ask[Space]):
     def what(self) -> str:
         """A command."""
         return f"df {self.path}"
+
+
+def _place(index: str) -> str:
+    return index.split("/")[2] if "://" in index else "this host"

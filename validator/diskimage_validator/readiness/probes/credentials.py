@@ -3,7 +3,6 @@
 import base64
 
 from diskimage_validator.errors import UsageError
-from diskimage_validator.printable import decode
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
@@ -19,7 +18,7 @@ def basic(user: str, password: Secret, means: Means) -> str:
 
 
 def _line(secret: Secret, means: Means) -> str:
-    text = decode(secret.read(means.folder)).strip()
-    if not text.isascii() or not text.isprintable() or not text:
-        raise UsageError(f"{secret}: one line of printable ASCII characters is wanted", "is this the right secret?")
+    text = secret.line(means.folder)
+    if not text.isascii() or not text.isprintable():
+        raise UsageError(f"{secret}: printable ASCII characters are wanted", "is this the right secret?")
     return text

@@ -1,6 +1,5 @@
 """TLS handshakes: to see what a server presents (OpenSSL, unverified, nothing is sent), and as a client (verified)."""
 
-import os
 import re
 import socket
 import ssl
@@ -8,10 +7,9 @@ from typing import Final
 
 from diskimage_validator.chain_fetch import HTTPS, FetchError, fetch_session
 from diskimage_validator.endpoints import Address
-from diskimage_validator.errors import UsageError
-from diskimage_validator.policy_files import read_file
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls, Handshake, Knock, Mutual
 from diskimage_validator.readiness.probes.authorities import verifying
+from diskimage_validator.readiness.probes.clients import load_client
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
 from diskimage_validator.readiness.probes.means import Means
 
@@ -59,34 +57,13 @@ def _takes(protocol: str, address: Address, ip: str, timeout: float) -> bool | N
 def ask_mutual(ask: AskMutual, means: Means) -> Mutual:
     """Return what becomes of a client with the certificate, and of one without. Raises UsageError for bad files."""
     known, stranger = verifying(means.authorities), verifying(means.authorities)
-    _load(known, ask, means)
+    load_client(known, ask.certificate, ask.key, means.folder)
     try:
         ip = _ip_of(ask, means)
     except NoAnswerError as error:
         failed = Knock("failed", str(error))
         return Mutual(failed, failed)
     return Mutual(_knock(known, ask, ip, means.timeout), _knock(stranger, ask, ip, means.timeout))
-
-
-def _load(context: ssl.SSLContext, ask: AskMutual, means: Means) -> None:
-    """Load certificate and key, which OpenSSL takes from a file only: from one in memory that has no name."""
-    content = read_file(means.folder / ask.certificate, "client certificate") + b"\n" + ask.key.read(means.folder)
-    descriptor = os.memfd_create("client", os.MFD_CLOEXEC)
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(content)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
-    except (ssl.SSLError, ValueError) as error:
-        reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else "they cannot be used"
-        hint = "a PEM certificate and its PEM key are wanted, without a passphrase"
-        raise UsageError(f"client certificate {ask.certificate} and key {ask.key}: {reason}", hint) from error
-    finally:
-        os.close(descriptor)
-
-
-def _no_password() -> str:
-    """Keep OpenSSL from asking at the terminal."""
-    return ""
 
 
 def _knock(context: ssl.SSLContext, ask: AskMutual, ip: str, timeout: float) -> Knock:

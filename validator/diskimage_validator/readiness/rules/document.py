@@ -7,6 +7,7 @@ from pydantic import Field
 from diskimage_validator.policy_model import WaiverRule
 from diskimage_validator.readiness.rules.certificates import CertificateRules
 from diskimage_validator.readiness.rules.dns import DnsRules
+from diskimage_validator.readiness.rules.egress import BootstrapRules, FirewallRules
 from diskimage_validator.readiness.rules.endpoints import ServiceEndpoint
 from diskimage_validator.readiness.rules.node_images import NodeImage
 from diskimage_validator.readiness.rules.services import ServiceRules
@@ -34,7 +35,9 @@ class FactoryRules(Model):
     certificates: CertificateRules | None = None
     storage: StorageRules | None = None
     node_images: list[NodeImage] = []
+    firewall: FirewallRules | None = None
     services: ServiceRules = section(ServiceRules)
+    bootstrap: BootstrapRules | None = None
     limits: LimitRules = section(LimitRules)
     severity: dict[str, SeverityField] = {}
     waivers: list[WaiverRule] = []

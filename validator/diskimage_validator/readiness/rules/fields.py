@@ -21,6 +21,14 @@ def _ip(value: Any) -> str:
         raise PydanticCustomError("ip", "an IP address is wanted, as text") from error
 
 
+def _server(value: Any) -> Address:
+    try:
+        return parse_address(value if isinstance(value, str) else "")
+    except UsageError as error:
+        message = "a server is wanted, such as 'db.internal' or 'db.internal:5432'"
+        raise PydanticCustomError("server", message) from error
+
+
 def _resolver(value: Any) -> Address:
     message = "the IP address of a resolver is wanted, such as '192.0.2.53' or '[2001:db8::53]:5353'"
     try:
@@ -33,6 +41,12 @@ def _resolver(value: Any) -> Address:
 
 
 IpField = Annotated[str, BeforeValidator(_ip), Field(json_schema_extra={"examples": ["192.0.2.10", "2001:db8::10"]})]
+ServerField = Annotated[
+    Address,
+    BeforeValidator(_server),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "description": "HOST[:PORT]", "examples": ["db.internal:5432"]}),
+]
 ResolverField = Annotated[
     Address,
     BeforeValidator(_resolver),

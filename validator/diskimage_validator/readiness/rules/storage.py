@@ -5,20 +5,33 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from diskimage_validator.readiness.facts.storage import REPOMD
 from diskimage_validator.readiness.rules.fields import ImageField, NodeField, PlatformField
 from diskimage_validator.readiness.secret import SecretField
 from diskimage_validator.rules.base import Model, NonEmpty, SizeField
 from diskimage_validator.sizes import format_size
 
+IndexField = Annotated[str, Field(pattern=r"^(https?://[^/@\s]+/\S*|/\S*|[^/:\s]\S*)$")]
+
 
 class PackageSource(Model):
-    """An apt repository, or some packages of it."""
+    """A repository of packages, or some packages of it."""
 
-    index: Annotated[str, Field(pattern=r"^(https?://[^/@\s]+/\S*|/\S*|[^/:\s]\S*)$")]
-    """A ``Packages`` file, as ``https://mirror.internal/debian/dists/bookworm/main/binary-amd64/Packages.xz``; or one
-    of this host."""
+    index: IndexField
+    """Of an apt repository a ``Packages`` file, as ``https://mirror.internal/debian/dists/bookworm/main/binary-amd64/Packages.xz``,
+    of an RPM repository its ``repodata/repomd.xml``; or one of this host."""
     packages: Annotated[list[NonEmpty], Field(min_length=1)] | None = None
     """Only these, with all that they depend on; everything in the index if left out."""
+    also: list[IndexField] = []
+    """Further indices of the same system: the packages, and what they depend on, may be in any of them."""
+
+    @model_validator(mode="after")
+    def _one_system(self) -> Self:
+        if self.also and self.packages is None:
+            raise PydanticCustomError("also", "'also' needs 'packages': a whole index is an entry of its own")
+        if len({index.endswith(REPOMD) for index in (self.index, *self.also)}) > 1:
+            raise PydanticCustomError("also", "indices of apt and of RPM are entries of their own")
+        return self
 
 
 class ImageSource(Model):

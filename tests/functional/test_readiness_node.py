@@ -1,0 +1,78 @@
+"""What is asked of nodes, over a real sshd: once green, and once red for each way to fail."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.ports import free_port
+from tests.functional.readiness_lab import Outcome, readiness
+from tests.functional.ssh_node import Node, run_node
+from tests.support.sshd import Server
+
+KNOWN = "registry.internal"
+"""A name in the node's own /etc/hosts: it plays one of the world outside that resolves there."""
+UNKNOWN = "www.example.invalid"
+SIZE = 1000
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    with run_node(tmp_path_factory.mktemp("node")) as running:
+        yield running
+
+
+def check(server: Server, folder: Path, *, host_key: str = "", **sections: Any) -> Outcome:
+    login = ["--ssh-key", str(server.key), "--ssh-config", "none", "--host-key", host_key or server.host_key]
+    return readiness(folder, *login, **sections)
+
+
+def names(server: Server, *public_names: str) -> dict[str, Any]:
+    # The node has the last word on these, so that no resolver is asked: there is none at that address.
+    return {"resolvers": [f"127.0.0.1:{free_port()}"], "public_names": list(public_names), "nodes": [server.url]}
+
+
+def mirror(server: Server, folder: Path, path: str, size: int = SIZE) -> dict[str, Any]:
+    (folder / "Packages").write_text(f"Package: one\nVersion: 1\nSize: {size}\nFilename: one.deb\n")
+    return {"packages": [{"index": "Packages"}], "mirrors": [{"node": server.url, "path": path}]}
+
+
+@pytest.mark.parametrize("user", ["root", "zuul"])
+def test_a_node_that_is_as_it_should_be(node: Node, tmp_path: Path, user: str) -> None:
+    server = node.server.as_user(user)
+    found = check(server, tmp_path, dns=names(server, UNKNOWN), storage=mirror(server, tmp_path, "/srv"))
+    assert found.of("dns-node") == [(f"{UNKNOWN} on {server.url}", "pass", "does not resolve")]
+    (room,) = [one for one in found.results if one["check"] == "storage-room"]
+    assert room["status"] == "pass"
+    assert f"{server.url}: df /srv" in room["tried"]
+    assert room["expected"].startswith("2.0 KiB: 2 times 1000 B ")
+
+
+def test_a_node_that_resolves_a_public_name_and_has_no_room(node: Node, tmp_path: Path) -> None:
+    server = node.server
+    storage = mirror(server, tmp_path, "/srv", size=10**14)
+    found = check(server, tmp_path, dns=names(server, UNKNOWN, KNOWN), storage=storage)
+    good, bad = found.of("dns-node")
+    assert good[1] == "pass"
+    assert bad == (f"{KNOWN} on {server.url}", "fail", "resolves to 127.0.0.1")
+    ((_, status, message),) = found.of("storage-room")
+    assert status == "fail"
+    assert " for 181.9 TiB: 2 times 90.9 TiB (packages of this host " in message
+
+
+def test_a_node_that_cannot_be_asked_is_no_verdict(node: Node, tmp_path: Path) -> None:
+    server, other = node.server, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ" + "A" * 42
+    nowhere = check(server, tmp_path, storage=mirror(server, tmp_path, "/no/such/folder"))
+    ((_, status, message),) = nowhere.of("storage-room")
+    assert status == "error"
+    assert "the room at /no/such/folder: " in message
+    storage = mirror(server, tmp_path, "/srv")
+    stranger = check(server, tmp_path, host_key=other, dns=names(server, UNKNOWN), storage=storage)
+    assert [status for _, status, _ in (*stranger.of("dns-node"), *stranger.of("storage-room"))] == ["error"] * 2
+    assert "host key" in stranger.bad()["dns-node"]
+    assert stranger.status == 3
+    dead = f"ssh://root@127.0.0.1:{free_port()}"
+    down = check(server, tmp_path, dns={**names(server, UNKNOWN), "nodes": [dead, server.url]})
+    assert [status for _, status, _ in down.of("dns-node")] == ["error", "pass"]
+    assert "Connection refused" in down.of("dns-node")[0][2]

@@ -1,0 +1,156 @@
+"""Connections that cost no more than is allowed, whoever reads from them, and their failures in words.
+
+Client libraries have a time limit for each read, and believe the length that a server announces. Here a meter ends the
+whole conversation in time, and after so many bytes: it is in the sockets themselves, so libraries can be given them.
+"""
+
+import errno
+import socket
+import ssl
+import time
+from typing import Any, Final
+
+from diskimage_validator.endpoints import Address
+from diskimage_validator.printable import printable
+from diskimage_validator.readiness.facts.trouble import Kind, Trouble
+from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
+from diskimage_validator.readiness.probes.means import Means
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of a whole conversation."""
+ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+MAX_REASON: Final = 300
+"""Characters of what a server says."""
+
+
+class BrokenError(Exception):
+    """A service could not be talked to; ``trouble`` says why."""
+
+    def __init__(self, kind: Kind, text: str) -> None:
+        super().__init__(text)
+        self.trouble = Trouble(kind, printable(" ".join(text.split()), MAX_REASON))
+
+
+class Meter:
+    """What a conversation may take: ``timeout`` seconds from now, and ``room`` bytes that are received."""
+
+    def __init__(self, timeout: float, room: int = MAX_BYTES) -> None:
+        self.timeout = timeout
+        self._deadline = time.monotonic() + timeout
+        self._room = room
+
+    def left(self) -> float:
+        """Return how many seconds are left. Raises TimeoutError if there are none."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(errno.ETIMEDOUT, f"not finished within {self.timeout:g} s")
+        return left
+
+    def took(self, size: int) -> None:
+        """Note that ``size`` bytes came. Raises OSError if these were too many."""
+        self._room -= size
+        if self._room < 0:
+            raise OSError(errno.EMSGSIZE, "the server sends more than such an answer can have")
+
+
+class Metered(socket.socket):
+    """A socket that asks its ``meter`` before it waits."""
+
+    meter: Meter
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Do as socket.recv does. Raises TimeoutError or OSError when the meter ends it."""
+        self.settimeout(self.meter.left())
+        data = super().recv(*arguments)
+        self.meter.took(len(data))
+        return data
+
+    def recv_into(self, *arguments: Any) -> int:
+        """Do as socket.recv_into does. Raises TimeoutError or OSError when the meter ends it."""
+        self.settimeout(self.meter.left())
+        size = super().recv_into(*arguments)
+        self.meter.took(size)
+        return size
+
+
+class _MeteredTls(Metered, ssl.SSLSocket):
+    """The same over TLS."""
+
+    def send(self, *arguments: Any) -> int:
+        """Do as SSLSocket.send does; where the server has left, raise the alert by which it said why, if it did."""
+        try:
+            return super().send(*arguments)
+        except OSError as error:
+            failure = error
+        self.recv(1)  # out of the except clause: the alert is the first error, and follows from no other
+        raise failure
+
+
+def metered(context: ssl.SSLContext, meter: Meter) -> ssl.SSLContext:
+    """Return ``context``, whose connections ask ``meter`` from now on (SSLContext.sslsocket_class)."""
+    context.sslsocket_class = type("MeteredTls", (_MeteredTls,), {"meter": meter})
+    return context
+
+
+def dial(address: Address, means: Means, meter: Meter) -> Metered:
+    """Return a connection to ``address``, which has a port. Raises BrokenError."""
+    try:
+        ip = address.name if address.ip else address_of(address.name, means.resolvers, meter.left())
+    except NoAnswerError as error:
+        raise BrokenError("name", str(error)) from error
+    try:
+        plain = socket.create_connection((ip, address.port or 0), meter.left())
+    except OSError as error:
+        raise BrokenError("connection", f"no connection to {ip}: {words(error)}") from error
+    link = Metered(fileno=plain.detach())
+    link.meter = meter
+    link.settimeout(meter.timeout)
+    return link
+
+
+def secure(link: socket.socket, address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return ``link`` with TLS, the server verified as ``context`` does, by the name of ``address``.
+
+    Raises BrokenError, and then the connection is closed.
+    """
+    try:
+        return context.wrap_socket(link, server_hostname=address.name)
+    except OSError as error:
+        link.close()
+        raise tls_broken(error) from error
+
+
+def tls_broken(error: OSError) -> BrokenError:
+    """Return what an error of a connection with TLS means. In TLS 1.3 a client is refused after the handshake."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BrokenError("tls", f"its certificate does not verify: {error.verify_message}")
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ENDED):
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        if "alert" in reason:
+            return BrokenError("client", f"the server refuses this client: TLS: {reason}")
+        return BrokenError("tls", f"TLS: {reason}")
+    return BrokenError("connection", f"the connection failed: {words(error)}")
+
+
+def first_of(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException:
+    """Return the first error of ``kinds`` in what led to ``error``, which is itself where there is none.
+
+    After an error client libraries say goodbye, and raise another one where that fails as well.
+    """
+    found, step = error, error.__context__
+    while step is not None:
+        if isinstance(step, kinds):
+            found = step
+        step = step.__context__
+    return found
+
+
+def words(error: OSError) -> str:
+    """Return what went wrong with a connection, for people."""
+    if isinstance(error, ConnectionRefusedError):
+        return "refused, nobody listens there"
+    if isinstance(error, TimeoutError):
+        return error.strerror if error.strerror and error.errno != errno.ETIMEDOUT else "silent, no answer in time"
+    if isinstance(error, ENDED):
+        return "the server ended it"
+    return (error.strerror or str(error)).lower()

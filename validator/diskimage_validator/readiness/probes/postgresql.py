@@ -1,0 +1,179 @@
+"""The state of a PostgreSQL server, by pg8000.
+
+What is read is described in PostgreSQL's manual: "System Administration Functions" (recovery control), and "The
+Cumulative Statistics System" for ``pg_stat_replication`` and ``pg_stat_wal_receiver``, which users without
+``pg_monitor`` see with most of their columns empty.
+"""
+
+import contextlib
+import re
+import ssl
+import struct
+from typing import Any, Final
+
+from pg8000.exceptions import DatabaseError, InterfaceError
+from pg8000.native import Connection
+from scramp import ScramException
+
+from diskimage_validator.printable import printable
+from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer, Receivers, Stream
+from diskimage_validator.readiness.facts.tls import Knock
+from diskimage_validator.readiness.facts.trouble import Kind
+from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, first_of, tls_broken, words
+from diskimage_validator.readiness.probes.means import Means
+
+NAME: Final = "airgap-readiness"
+BEGIN: Final = "START TRANSACTION READ ONLY"
+STATE: Final = """SELECT current_setting('server_version'), pg_is_in_recovery(),
+    current_setting('default_transaction_read_only') = 'on'"""
+STREAM: Final = """SELECT (SELECT count(*) FROM pg_stat_wal_receiver), pg_is_wal_replay_paused(),
+    CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+    ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8,
+    coalesce(pg_last_wal_replay_lsn()::text, 'nothing')"""
+RECEIVERS: Final = """SELECT application_name, coalesce(host(client_addr), 'this host'), state,
+    extract(epoch FROM replay_lag)::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8
+    FROM pg_stat_replication WHERE pid NOT IN
+    (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)
+    ORDER BY 1, 2 LIMIT 100"""
+KINDS: Final[dict[str, Kind]] = {"28000": "login", "28P01": "login", "3D000": "database", "42501": "database"}
+"""By SQLSTATE ("PostgreSQL Error Codes")."""
+NOT_ALLOWED: Final = "28000"
+PROTOCOL: Final = 196608
+"""3.0 ("Message Formats", StartupMessage)."""
+ASK_PASSWORD: Final = (3, 5, 10)
+"""Kinds of authentication (AuthenticationCleartextPassword, -MD5Password, -SASL)."""
+SASL_CONTINUE: Final = 11
+MAX_ITERATIONS: Final = 1_000_000
+"""How often SCRAM hashes the password at the server's request; 4096 by default (``scram_iterations``)."""
+_ITERATIONS: Final = re.compile(rb",i=(\d+)", re.ASCII)
+HEADER: Final = 9
+"""Bytes of a message up to the kind of authentication that it asks for."""
+
+
+def read_postgresql(
+    ask: AskDatabase, password: str | None, means: Means, meter: Meter, context: ssl.SSLContext
+) -> DatabaseServer:
+    """Return the state of a server. Raises BrokenError."""
+    with _connection(ask, password, means, meter, context) as link:
+        link.run(BEGIN)
+        version, standby, read_only = link.run(STATE)[0]
+        streams = (_stream(link),) if standby else ()
+        receivers = None if standby else _receivers(link)
+        protocol = getattr(link, "_usock").version()  # noqa: B009 - pg8000 has no other way to its socket
+    return DatabaseServer(
+        f"PostgreSQL {printable(str(version), 60)}",
+        protocol,
+        writable=not standby and not read_only,
+        streams=streams,
+        receivers=receivers,
+        missing="" if receivers or standby else "pg_monitor",
+        plain=_plain(ask, means),
+    )
+
+
+class _Login(Connection):  # type: ignore[misc]
+    """pg8000's connection, with a limit to the work that a server may ask for, and a reason where it asks for more."""
+
+    def handle_AUTHENTICATION_REQUEST(self, data: bytes, context: Any) -> None:  # noqa: N802 - pg8000's name
+        """Answer a request. Raises BrokenError for one that cannot be answered, or should not be."""
+        kind = struct.unpack_from("!i", data)[0]
+        if kind in ASK_PASSWORD and self.password is None:
+            raise BrokenError("login", "the server asks for a password, and the factory.yaml has none for it")
+        if kind == SASL_CONTINUE and any(int(count[:9]) > MAX_ITERATIONS for count in _ITERATIONS.findall(data)):
+            raise BrokenError("protocol", f"the server wants the password hashed more than {MAX_ITERATIONS} times")
+        super().handle_AUTHENTICATION_REQUEST(data, context)
+
+
+@contextlib.contextmanager
+def _connection(ask: AskDatabase, password: str | None, means: Means, meter: Meter, context: ssl.SSLContext) -> Any:
+    """Log in, and out in the end. pg8000 verifies as ``context`` does, by the name of ``host``."""
+    with dial(ask.address, means, meter) as plain:
+        try:
+            link = _Login(
+                ask.user,
+                host=ask.address.name,
+                database=ask.database,
+                password=password,
+                ssl_context=context,
+                application_name=NAME,
+                sock=plain,
+            )
+            with contextlib.closing(link):
+                yield link
+        except (DatabaseError, InterfaceError, OSError) as error:
+            raise _broken(error) from error
+        except (LookupError, ValueError, TypeError, AttributeError, struct.error, ScramException) as error:
+            raise BrokenError("protocol", "what answers does not speak PostgreSQL's protocol") from error
+
+
+def _broken(error: BaseException) -> BrokenError:
+    """Return what an error means."""
+    first = first_of(error, (BrokenError, DatabaseError, OSError))
+    if isinstance(first, BrokenError):
+        return first
+    if isinstance(first, DatabaseError):
+        return _refused(first)
+    if isinstance(first, OSError):
+        return tls_broken(first)
+    if "refuses SSL" in str(first):
+        return BrokenError("tls", "the server offers no TLS")
+    if "network error" in str(first):
+        return BrokenError("connection", "the server ended the connection")
+    return BrokenError("login", f"cannot log in: {first}")
+
+
+def _refused(error: DatabaseError) -> BrokenError:
+    """Return what a server's error means; its fields are those of "Error and Notice Message Fields"."""
+    fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    code, message = str(fields.get("C", "")), str(fields.get("M", error))
+    return BrokenError(KINDS.get(code, "session"), f"the server refuses: {message}")
+
+
+def _stream(link: Connection) -> Stream:
+    receivers, paused, lag, position = link.run(STREAM)[0]
+    detail = f"replayed up to {printable(str(position), 60)}"
+    if paused:
+        detail += ", replay is paused"
+    if not receivers:
+        detail += ", no WAL receiver: it is not connected to its primary"
+    return Stream(bool(receivers) and not paused, None if lag is None else float(lag), detail)
+
+
+def _receivers(link: Connection) -> Receivers | None:
+    rows = link.run(RECEIVERS)
+    if any(state is None for _, _, state, _, _ in rows):
+        return None
+    streaming = [row for row in rows if row[2] == "streaming"]
+    said = [
+        printable(f"{name} at {host}: {state}, {float(behind or 0):.0f} bytes behind", MAX_REASON)
+        for name, host, state, _, behind in rows
+    ]
+    lags = [float(lag) for _, _, _, lag, _ in streaming if lag is not None]
+    return Receivers(len(streaming), "; ".join(said), max(lags, default=None))
+
+
+def _plain(ask: AskDatabase, means: Means) -> Knock:
+    """Begin as a client without TLS does, up to where a password would be sent: rules in pg_hba.conf come before."""
+    meter = Meter(means.timeout)
+    names = ("user", ask.user, "database", ask.database)
+    body = struct.pack("!i", PROTOCOL) + b"".join(name.encode() + b"\0" for name in names) + b"\0"
+    try:
+        with dial(ask.address, means, meter) as link:
+            link.sendall(struct.pack("!i", len(body) + 4) + body)
+            data = b""
+            while more := link.recv(4096):
+                data += more
+                if data.startswith(b"R") and len(data) >= HEADER:
+                    break
+    except BrokenError as error:
+        return Knock("failed", error.trouble.text)
+    except OSError as error:
+        return Knock("failed", words(error))
+    if data.startswith(b"R") and len(data) >= HEADER:
+        asked = struct.unpack("!i", data[5:HEADER])[0]
+        return Knock("accepted", "it would go on without TLS" if asked else "it lets in without TLS and password")
+    fields = {
+        field[:1].decode("latin-1"): field[1:].decode("utf-8", "replace") for field in data[5:].split(b"\0") if field
+    }
+    said = printable(fields.get("M", "no answer"), MAX_REASON)
+    return Knock("refused" if data.startswith(b"E") and fields.get("C") == NOT_ALLOWED else "failed", said)
