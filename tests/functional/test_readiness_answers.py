@@ -29,6 +29,7 @@ ANSWERS = """
         location /list/ { return 200 '[]'; }
         location /types/ { return 200 '{"web": [{"hostname": 7, "state": "running"}]}'; }
         location /deep/ { try_files /deep.json =404; }
+        location /many/ { try_files /many.json =404; }
         location /huge/ { try_files /huge.json =404; }
         location /escape/ { return 200 '{"web": [{"hostname": "\\u001b[2Jzw01", "state": "paused"}]}'; }
         location /secret/ {
@@ -60,6 +61,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     root = make_ca("Readiness root")
     (folder / "root.pem").write_bytes(root.cert_pem)
     (folder / "huge.json").write_text(json.dumps({"web": ["x" * 100] * 50_000}))
+    (folder / "many.json").write_text(f"[{'1,' * 2_000_000}1]")
     (folder / "deep.json").write_text("[" * 100_000)
     names = ["127.0.0.1", NAME]
     servers = {
@@ -91,6 +93,7 @@ def test_the_good_one_passes(lab: Lab, tmp_path: Path) -> None:
         ("/list", "answers with other JSON than is expected: it: Input should be an object"),
         ("/types", "answers with other JSON than is expected: web.0.hostname: Input should be a valid string"),
         ("/huge", "answers with more than 4 MiB"),
+        ("/many", "answers with more than 200000 values"),
         ("/escape", "0 running, \\x1b[2Jzw01 is paused; 1 wanted"),
     ],
 )

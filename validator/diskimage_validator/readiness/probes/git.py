@@ -35,7 +35,7 @@ MAX_TEXT: Final = 200
 HEADS: Final = "refs/heads/"
 PORTS: Final = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
-_SAID: Final[tuple[tuple[str, Kind, str], ...]] = (
+_WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
     (r"IDENTIFICATION HAS CHANGED", "tls", "its host key is another one than in 'known_hosts'"),
     (r"Host key verification failed", "tls", "its host key is not in 'known_hosts'"),
     (r"certificate problem: ([^\n]*)", "tls", "its certificate does not verify: {}"),
@@ -105,7 +105,7 @@ def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
     if re.search("Failed to connect to|Couldn't connect to server", done.stderr):
         return _no_connection(ip or address.name, address.port or 0, means)
     if done.status:
-        return _refused(done.stderr)
+        return said(done.stderr)
     return Branches(tuple(_names(done.stdout)))
 
 
@@ -132,8 +132,9 @@ def _no_connection(host: str, port: int, means: Means) -> NoAnswer:
         return explained(error).answer
 
 
-def _refused(stderr: str) -> NoAnswer:
-    for pattern, kind, text in _SAID:
+def said(stderr: str) -> NoAnswer:
+    """Return what git and ssh mean by what they wrote on standard error."""
+    for pattern, kind, text in _WORDS:
         if found := re.search(pattern, stderr):
             detail = next((group for group in found.groups() if group), found[0])
             return NoAnswer(kind, text.format(printable(detail.strip(), MAX_TEXT)))

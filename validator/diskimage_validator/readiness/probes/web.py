@@ -27,6 +27,8 @@ from diskimage_validator.readiness.probes.means import Means
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
 """Bytes of a body."""
+MAX_VALUES: Final = 200_000
+"""Values in a JSON text: each may become an error of a kilobyte, if all of them are wrong."""
 MAX_TEXT: Final = 200
 """Characters of a name or a version that a service tells."""
 AGENT: Final = "diskimage-validator"
@@ -66,6 +68,8 @@ def fetch_json(
 ) -> Answer:
     """Return the JSON at ``url`` in its ``form``, without ``prefix`` if it begins with that. Raises WebError."""
     page = good(fetch(url, means, {"Accept": "application/json", **headers}))
+    if sum(map(page.body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise WebError("answer", f"answers with more than {MAX_VALUES} values")
     try:
         return form.validate_json(page.body.removeprefix(prefix))
     except ValidationError as error:
