@@ -3,14 +3,17 @@
 Gerrit is not among them, since it is in no package: its answers are recorded, in the form of its REST documentation.
 """
 
+import contextlib
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.elements.pki import make_ca, make_server
 from tests.functional.git_servers import BACKEND, fastcgi, git_daemon, make_repository
@@ -170,6 +173,26 @@ def test_git_daemon(lab: Lab, tmp_path: Path) -> None:
         assert lab.check(tmp_path, f"{url}/config").bad() == {}
         bad = lab.check(tmp_path, f"{url}/missing").bad()
     assert bad == {"git-branches": "there is no such repository"}
+
+
+@pytest.mark.parametrize("scheme", ["https", "ssh", "git"])
+def test_an_interrupted_run_leaves_no_program_of_gits(lab: Lab, tmp_path: Path, scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        git = {"url": f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/config", "branches": ["main"]}
+        if scheme == "ssh":
+            (tmp_path / "hosts").touch()
+            git |= {"key": f"file:{make_key(tmp_path / 'key')}", "known_hosts": "hosts"}
+        document = {"version": 1, "name": "test", "services": {"git": [git]}, "limits": {"timeout": 300}}
+        (tmp_path / "factory.yaml").write_text(yaml.safe_dump(document))
+        command = [sys.executable, "-m", "diskimage_validator", "readiness", str(tmp_path / "factory.yaml")]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+            link, _ = deaf.accept()
+            running.terminate()
+            assert running.wait(timeout=20) == 143
+        link.settimeout(20)
+        with link, contextlib.suppress(ConnectionResetError):
+            while link.recv(4096):  # the connection ends when the program that made it does
+                pass
 
 
 @pytest.fixture(scope="module")

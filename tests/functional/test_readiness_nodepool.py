@@ -135,5 +135,5 @@ def test_uploads(lab: Lab, tmp_path: Path) -> None:
 
 def test_a_launcher_that_is_not_ready_and_something_else(lab: Lab, tmp_path: Path) -> None:
     """The proxy's answer is that of ``webob.exc.HTTPServiceUnavailable``, as a launcher's at first."""
-    assert lab.check(tmp_path, "/starting").bad() == {"nodepool-ready": "runs, and is not ready"}
+    assert lab.check(tmp_path, "/starting").bad() == {"nodepool-ready": "is not ready (status 503)"}
     assert lab.check(tmp_path, "/odd").bad() == {"nodepool-ready": "answers with something else than OK"}

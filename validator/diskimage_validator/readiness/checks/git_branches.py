@@ -24,8 +24,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, tell
-from diskimage_validator.readiness.checks.web_services import no_answer
-from diskimage_validator.readiness.checks.zuul_components import shown
+from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.git import AskRepository, Branches
 from diskimage_validator.readiness.facts.web import NoAnswer

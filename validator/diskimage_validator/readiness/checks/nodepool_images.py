@@ -25,8 +25,7 @@ from typing import Final
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.checks.base import Question, tell
-from diskimage_validator.readiness.checks.web_services import no_answer
-from diskimage_validator.readiness.checks.zuul_components import shown
+from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.nodepool import AskImages, Images
 from diskimage_validator.readiness.facts.web import NoAnswer

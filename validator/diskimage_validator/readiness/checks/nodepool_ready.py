@@ -12,7 +12,7 @@ With this factory::
 
 the line passes if ``/ready`` of the launcher's status page says OK.
 
-It fails with status 503: the launcher runs, and waits for ZooKeeper or a cloud.
+It fails with status 503: the launcher waits for ZooKeeper or a cloud, or a proxy in front of it finds none that runs.
 """
 
 from collections.abc import Iterator
@@ -48,5 +48,7 @@ def check(question: Question) -> Iterator[Finding]:
         elif evidence.fact.ready:
             yield tell(evidence, ask.url, Status.PASS, "is ready", _EXPECTED, "ready")
         else:
-            hint = "look into its log: it starts its providers, and needs ZooKeeper and their clouds for that"
-            yield tell(evidence, ask.url, Status.FAIL, "runs, and is not ready", _EXPECTED, "status 503", hint)
+            hint = (
+                "look into its log: it starts its providers, with ZooKeeper and their clouds. A proxy may say so, too"
+            )
+            yield tell(evidence, ask.url, Status.FAIL, "is not ready (status 503)", _EXPECTED, "status 503", hint)

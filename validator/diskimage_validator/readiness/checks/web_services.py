@@ -21,6 +21,9 @@ HINTS: Final[dict[Kind, str]] = {
     "answer": "is the URL that of the service itself, and not of a proxy's error page or login?",
 }
 
+MAX_SHOWN: Final = 10
+"""Names in one line of a report."""
+
 
 def no_answer(
     evidence: Evidence[Any], subject: str, expected: str, fact: Unreadable | NoAnswer, hint: str = ""
@@ -29,3 +32,9 @@ def no_answer(
     if isinstance(fact, Unreadable):
         return cannot_tell(evidence, subject, expected, fact)
     return tell(evidence, subject, Status.FAIL, fact.reason, expected, "no answer", hint or HINTS[fact.kind])
+
+
+def shown(names: list[str]) -> str:
+    """Return some names for a report, and how many more there are."""
+    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
+    return ", ".join(names[:MAX_SHOWN]) + more

@@ -26,7 +26,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, tell
-from diskimage_validator.readiness.checks.web_services import no_answer
+from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.web import NoAnswer
 from diskimage_validator.readiness.facts.zuul import AskComponents, Component, Components
@@ -37,7 +37,6 @@ SEVERITY: Final = Severity.CRITICAL
 LINE: Final = "Core services"
 
 RUNNING: Final = "running"
-MAX_SHOWN: Final = 10
 
 
 def asks(factory: Factory) -> Iterator[AskComponents]:
@@ -69,9 +68,3 @@ def _judge(evidence: Evidence[Components | NoAnswer], subject: str, wanted: int,
     if len(found) >= wanted:
         hint = "wait until it is initialized, or unpause it"
     return tell(evidence, subject, Status.FAIL, f"{actual}; {wanted} wanted", expected, actual, hint)
-
-
-def shown(names: list[str]) -> str:
-    """Return some names for a report, and how many more there are."""
-    more = f" and {len(names) - MAX_SHOWN} more" if len(names) > MAX_SHOWN else ""
-    return ", ".join(names[:MAX_SHOWN]) + more

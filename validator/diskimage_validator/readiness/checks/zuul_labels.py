@@ -23,7 +23,7 @@ from typing import Final
 
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.checks.base import Question, tell
-from diskimage_validator.readiness.checks.zuul_components import shown
+from diskimage_validator.readiness.checks.web_services import shown
 from diskimage_validator.readiness.checks.zuul_tenants import ask_of, without_status
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.zuul import AskTenant

@@ -18,7 +18,7 @@ from diskimage_validator.endpoints import Address, parse_address
 from diskimage_validator.errors import EngineError
 from diskimage_validator.policy_files import read_file
 from diskimage_validator.printable import printable
-from diskimage_validator.process import MORTAL, NOT_FOUND, run_bounded
+from diskimage_validator.process import NOT_FOUND, run_bounded
 from diskimage_validator.readiness.facts.git import AskRepository, Branches
 from diskimage_validator.readiness.facts.web import Kind, NoAnswer
 from diskimage_validator.readiness.probes.authorities import pem_bundle
@@ -33,6 +33,9 @@ MAX_REFS: Final = 4 * 1024 * 1024
 """Bytes of the list of branches: some forty thousand."""
 MAX_TEXT: Final = 200
 HEADS: Final = "refs/heads/"
+MORTAL: Final = ("setpriv", "--pdeathsig=TERM", "--", "timeout")
+"""In front of a command, and of the seconds that it may take at most. Killing git alone would leave those behind that
+it has started for the connection: timeout(1) passes the signal on to all of them."""
 PORTS: Final = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
 _WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
@@ -91,7 +94,17 @@ def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
             settings["http.curloptResolve"] = f"{address}:{ip if ':' not in ip else f'[{ip}]'}"
         if ask.user and ask.password:
             settings["http.extraHeader"] = f"Authorization: {basic(ask.user, ask.password, means)}"
-        command = [*MORTAL, "git", "-C", str(folder.path), "ls-remote", "--heads", "--", ask.url]
+        command = [
+            *MORTAL,
+            f"{2 * means.timeout:g}",
+            "git",
+            "-C",
+            str(folder.path),
+            "ls-remote",
+            "--heads",
+            "--",
+            ask.url,
+        ]
         try:
             done = run_bounded(
                 command, timeout=means.timeout, limit=MAX_REFS, environment={**environment, **_configuration(settings)}
