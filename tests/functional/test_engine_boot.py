@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import os
 import subprocess
 import sys
@@ -105,6 +106,13 @@ def test_a_live_word_of_progress_is_the_consoles_last_line(booted: Booted) -> No
     lines = [line for line in booted.stderr.splitlines() if line.startswith("booting under")]
     assert len(lines) > 5
     assert all(line.isprintable() for line in lines)
+
+
+def test_nobody_waits_for_a_menu(booted: Booted) -> None:
+    """GRUB counts down from five."""
+    said = re.findall(r"executed automatically in (\d)s", booted.serial)
+    assert said[0] == "5"
+    assert "2" not in said
 
 
 def test_the_serial_log_is_kept_to_the_orderly_end(booted: Booted) -> None:
