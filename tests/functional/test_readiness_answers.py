@@ -17,6 +17,7 @@ from tests.functional.ports import free_port
 from tests.functional.readiness_lab import Outcome, dnsmasq, nginx, presenting, readiness
 
 NAME = "zuul.internal"
+PATIENT = {"timeout": 20}
 ANSWERS = """
         default_type application/json;
         location /good/ { return 200 '{"web": [{"hostname": "zw01", "state": "running", "version": "14.3.0"}]}'; }
@@ -49,7 +50,7 @@ class Lab:
     def check(self, folder: Path, url: str, **more: Any) -> Outcome:
         zuul = {"url": url, "components": {"web": 1}, **more.pop("zuul", {})}
         bundle = {"bundle": str(self.folder / "root.pem")}
-        return readiness(folder, services={"zuul": [zuul]}, certificates=bundle, **more)
+        return readiness(folder, services={"zuul": [zuul]}, certificates=bundle, **{"limits": PATIENT, **more})
 
     def url(self, path: str = "", server: str = "good") -> str:
         return f"https://127.0.0.1:{self.ports[server]}{path}"
@@ -138,6 +139,16 @@ def test_names_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> Non
 def test_nobody_listens(lab: Lab, tmp_path: Path) -> None:
     bad = lab.check(tmp_path, f"https://127.0.0.1:{free_port()}").bad()
     assert bad == {"zuul-components": "no connection: Connection refused"}
+
+
+def test_a_dead_service_hides_no_other(lab: Lab, tmp_path: Path) -> None:
+    urls = [f"https://127.0.0.1:{free_port()}", lab.url("/good")]
+    services = {"zuul": [{"url": url, "components": {"web": 1}} for url in urls]}
+    outcome = readiness(
+        tmp_path, services=services, certificates={"bundle": str(lab.folder / "root.pem")}, limits=PATIENT
+    )
+    assert {status for _, status, _ in outcome.of("zuul-components")} == {"pass", "fail"}
+    assert {status for _, status, _ in outcome.of("zuul-versions")} == {"pass", "skip"}
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 from tests.elements.pki import make_ca, make_server
 from tests.functional.nodepool_builder import Builder, Nodepool
 from tests.functional.nodepool_launcher import Launcher, nodepool_launcher
+from tests.functional.ports import free_port
 from tests.functional.readiness_lab import Outcome, nginx, presenting, readiness
-from tests.functional.zookeeper import zookeeper
+from tests.functional.zookeeper import ZooKeeper, zookeeper
 
 LABEL = "debian-bookworm-airgap"
 # Images that take no time: what matters is what Nodepool tells of them.
@@ -27,7 +28,6 @@ echo image > "$out.qcow2"
 """
 SITES = """
         location ~ ^/(ready|[a-z-]+-(list|status))$ {{ proxy_pass http://127.0.0.1:{port}; }}
-        location /starting/ready {{ return 503; }}
         location /odd/ {{ return 200 'maintenance'; }}
 """
 
@@ -36,6 +36,7 @@ SITES = """
 class Lab:
     """``url`` is that of the launcher's status page, through a proxy; ``bundle`` has its CA."""
 
+    coordination: ZooKeeper
     launcher: Launcher
     builder: Builder
     url: str
@@ -81,7 +82,9 @@ def lab(nodepool: Nodepool, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             with nodepool_launcher(nodepool, coordination, folder / "launcher", nodes) as launcher:
                 server = presenting(make_server(root, ["127.0.0.1"]), settings=SITES.format(port=launcher.port))
                 with nginx(folder, {"nodepool": server}) as ports:
-                    yield Lab(launcher, builder, f"https://127.0.0.1:{ports['nodepool']}", folder / "root.pem")
+                    yield Lab(
+                        coordination, launcher, builder, f"https://127.0.0.1:{ports['nodepool']}", folder / "root.pem"
+                    )
         finally:
             builder.stop()
 
@@ -133,7 +136,12 @@ def test_uploads(lab: Lab, tmp_path: Path) -> None:
     assert lab.waiting(tmp_path, good, images=[image]).bad() == {}
 
 
-def test_a_launcher_that_is_not_ready_and_something_else(lab: Lab, tmp_path: Path) -> None:
-    """The proxy's answer is that of ``webob.exc.HTTPServiceUnavailable``, as a launcher's at first."""
-    assert lab.check(tmp_path, "/starting").bad() == {"nodepool-ready": "is not ready (status 503)"}
+def test_a_launcher_that_waits_for_its_zookeeper(lab: Lab, tmp_path: Path) -> None:
+    nowhere = replace(lab.coordination, port=free_port())
+    with nodepool_launcher(lab.launcher.nodepool, nowhere, tmp_path / "launcher", {"127.0.0.1": LABEL}) as waiting:
+        outcome = readiness(tmp_path, services={"nodepool": [{"url": f"http://127.0.0.1:{waiting.port}"}]})
+    assert outcome.bad() == {"nodepool-ready": "is not ready (status 503)"}
+
+
+def test_something_else_in_the_place_of_a_launcher(lab: Lab, tmp_path: Path) -> None:
     assert lab.check(tmp_path, "/odd").bad() == {"nodepool-ready": "answers with something else than OK"}

@@ -27,7 +27,8 @@ class Lab:
 
     def check(self, folder: Path, **zuul: Any) -> Outcome:
         section = {"url": self.url, "components": COMPONENTS, **zuul}
-        return readiness(folder, services={"zuul": [section]}, certificates={"bundle": str(self.bundle)})
+        bundle = {"bundle": str(self.bundle)}
+        return readiness(folder, services={"zuul": [section]}, certificates=bundle, limits={"timeout": 30})
 
     def waiting(self, folder: Path, wanted: Callable[[Outcome], bool], **zuul: Any) -> Outcome:
         """Return the outcome as soon as it is as ``wanted``: Zuul tells its web server within a second or so."""
