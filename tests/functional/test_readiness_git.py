@@ -172,6 +172,9 @@ def test_git_daemon(lab: Lab, tmp_path: Path) -> None:
         url = f"git://127.0.0.1:{port}"
         assert lab.check(tmp_path, f"{url}/config").bad() == {}
         bad = lab.check(tmp_path, f"{url}/missing").bad()
+        with dnsmasq(f"--host-record={NAME},127.0.0.1") as resolver:
+            sections = {"dns": {"resolvers": [resolver]}}
+            assert lab.check(tmp_path, f"git://{NAME}:{port}/config", sections=sections).bad() == {}
     assert bad == {"git-branches": "there is no such repository"}
 
 

@@ -79,47 +79,28 @@ def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
         ip = _ip(address, means)
     except NoAnswerError as error:
         return NoAnswer("name", str(error))
+    # A URL with git:// names no server that could be verified, and git has no setting for its address.
+    url = f"git://{Address(ip, address.port)}/{rest.partition('/')[2]}" if ip and scheme == "git" else ask.url
     started = time.monotonic()
     with TemporaryFolder() as folder, _key(ask.key, means) as key:
-        settings = {"http.followRedirects": "false", "http.sslVerify": "true"}
-        environment = _environment(folder.path)
+        environment = _environment(folder.path) | _configuration(_settings(ask, address, ip, folder.path, means))
         if scheme == "ssh":
             environment["GIT_SSH_COMMAND"] = shlex.join(_ssh(ask, address, ip, key, folder.path, means))
-        if means.authorities:
-            (folder.path / "ca.pem").write_bytes(pem_bundle(means.authorities))
-            (folder.path / "none").mkdir()
-            # Without the second, libcurl's own folder of CAs would count as well.
-            settings |= {"http.sslCAInfo": str(folder.path / "ca.pem"), "http.sslCAPath": str(folder.path / "none")}
-        if ip:
-            settings["http.curloptResolve"] = f"{address}:{ip if ':' not in ip else f'[{ip}]'}"
-        if ask.user and ask.password:
-            settings["http.extraHeader"] = f"Authorization: {basic(ask.user, ask.password, means)}"
-        command = [
-            *MORTAL,
-            f"{2 * means.timeout:g}",
-            "git",
-            "-C",
-            str(folder.path),
-            "ls-remote",
-            "--heads",
-            "--",
-            ask.url,
-        ]
+        command = [*MORTAL, f"{2 * means.timeout:g}", "git", "-C", str(folder.path)]
+        command += ["ls-remote", "--heads", "--", url]
         try:
-            done = run_bounded(
-                command, timeout=means.timeout, limit=MAX_REFS, environment={**environment, **_configuration(settings)}
-            )
+            done = run_bounded(command, timeout=means.timeout, limit=MAX_REFS, environment=environment)
         except EngineError:
             if time.monotonic() - started < means.timeout:
                 return NoAnswer("answer", f"lists more than {MAX_REFS // 1024 // 1024} MiB of branches")
             return NoAnswer("silent", f"gave no whole answer within {means.timeout:g} s")
+    if done.status == 0:
+        return Branches(tuple(_names(done.stdout)))
     if done.status == NOT_FOUND:
         raise EngineError("git is not installed", "install the package git")
     if re.search("Failed to connect to|Couldn't connect to server", done.stderr):
         return _no_connection(ip or address.name, address.port or 0, means)
-    if done.status:
-        return said(done.stderr)
-    return Branches(tuple(_names(done.stdout)))
+    return said(done.stderr)
 
 
 def _ip(address: Address, means: Means) -> str:
@@ -166,6 +147,21 @@ def _environment(folder: Path) -> dict[str, str]:
         "GIT_ALLOW_PROTOCOL": ":".join(PORTS),
         "GIT_SSH_VARIANT": "ssh",
     }
+
+
+def _settings(ask: AskRepository, address: Address, ip: str, folder: Path, means: Means) -> dict[str, str]:
+    """Return git's settings for HTTP; what they name is written into ``folder``."""
+    settings = {"http.followRedirects": "false", "http.sslVerify": "true"}
+    if means.authorities:
+        (folder / "ca.pem").write_bytes(pem_bundle(means.authorities))
+        (folder / "none").mkdir()
+        # Without the second, libcurl's own folder of CAs would count as well.
+        settings |= {"http.sslCAInfo": str(folder / "ca.pem"), "http.sslCAPath": str(folder / "none")}
+    if ip:
+        settings["http.curloptResolve"] = f"{address}:{ip if ':' not in ip else f'[{ip}]'}"
+    if ask.user and ask.password:
+        settings["http.extraHeader"] = f"Authorization: {basic(ask.user, ask.password, means)}"
+    return settings
 
 
 def _configuration(settings: dict[str, str]) -> dict[str, str]:
