@@ -68,8 +68,14 @@ class MariaDb:
 def installed() -> Iterator[Path]:
     """Give the empty data of a server, for all servers to begin with."""
     with server_folder() as folder:
-        install = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db", *SMALL]
-        run_unprivileged([*install, "--auth-root-authentication-method=normal"], folder / "log")
+        install = [
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={folder}/data",
+            f"--tmpdir={folder}",
+            "--skip-test-db",
+        ]
+        run_unprivileged([*install, *SMALL, "--auth-root-authentication-method=normal"], folder / "log")
         yield folder / "data"
 
 
@@ -81,10 +87,17 @@ def mariadb(data: Path, tls: Tls | None, *options: str) -> Iterator[MariaDb]:
         for path in [folder / "data", *(folder / "data").rglob("*")]:
             hand_over(path)
         server = MariaDb(free_port(), folder)
-        places = [f"--datadir={folder}/data", f"--socket={folder}/sock", f"--pid-file={folder}/pid"]
+        places = [
+            f"--datadir={folder}/data",
+            f"--tmpdir={folder}",
+            f"--socket={folder}/sock",
+            f"--pid-file={folder}/pid",
+        ]
         network = ["--bind-address=127.0.0.1", f"--port={server.port}", "--skip-name-resolve"]
         command = ["mariadbd", "--no-defaults", *places, *network, *SMALL, *(tls.options(folder) if tls else ())]
-        with serving([*command, *options], folder / "log", folder / "sock", lambda: server.ask("SELECT 1")):
+        with serving(
+            [*command, *options], folder / "log", folder / "sock", lambda: server.ask("SELECT user FROM mysql.user")
+        ):
             yield server
 
 

@@ -23,6 +23,7 @@ import yaml
 from tests.elements.pki import Issued
 
 USER, PROJECT, CREDENTIAL = "nodepool", "ci", "c4ed"
+NAMES = {"identity": "keystone", "image": "glance"}
 CHUNK = 1024 * 1024
 STAMP = "2026-01-01T00:00:00Z"
 
@@ -37,7 +38,11 @@ class Image:
 
 @dataclass
 class Cloud:
-    """A running cloud. ``images`` by id; ``requests`` are all that were served, ``METHOD path``, in their order."""
+    """A running cloud. ``images`` by id; ``requests`` are all that were served, ``METHOD path``, in their order.
+
+    ``elsewhere``: URLs of other services for the catalogue, by type; ``token``: what Keystone hands out, if they
+    know one.
+    """
 
     folder: Path
     url: str = ""
@@ -45,6 +50,8 @@ class Cloud:
     tokens: set[str] = field(default_factory=set)
     images: dict[str, Image] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    token: str = ""
 
     @property
     def clouds_yaml(self) -> Path:
@@ -137,12 +144,13 @@ class _Handler(BaseHTTPRequestHandler):
         if not known:
             self._answer(HTTPStatus.UNAUTHORIZED, {"error": {"code": 401, "message": "no", "title": "Unauthorized"}})
             return
-        token = secrets.token_hex(16)
+        token = self.cloud.token or secrets.token_hex(16)
         self.cloud.tokens.add(token)
         endpoint = {"id": "e", "interface": "public", "region": "RegionOne", "region_id": "RegionOne"}
+        services = {kind: f"{self.cloud.url}/{kind}" for kind in ("identity", "image")} | self.cloud.elsewhere
         catalog = [
-            {"id": name, "name": name, "type": kind, "endpoints": [{**endpoint, "url": f"{self.cloud.url}/{kind}"}]}
-            for kind, name in (("identity", "keystone"), ("image", "glance"))
+            {"id": kind, "name": NAMES.get(kind, kind), "type": kind, "endpoints": [{**endpoint, "url": url}]}
+            for kind, url in services.items()
         ]
         domain = {"id": "default", "name": "Default"}
         body = {

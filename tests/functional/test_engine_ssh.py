@@ -197,6 +197,11 @@ def test_commands_end_with_status_and_both_outputs(engine: SshEngine) -> None:
     assert engine.run(["printf", "%s", "a b'c\n$(id)"], timeout=10).stdout == "a b'c\n$(id)"
     assert engine.run(["nonesuch"], timeout=10).status == 127
     assert engine.run(["cat"], timeout=10).stdout == ""  # nothing on standard input
+    text = "$HOME `id` 'a' \\ \n" * 5000
+    done = engine.run(["sh", "-c", "ps -A -o args | grep -c '[$]HOME `id`'; exec cat"], timeout=10, stdin=text.encode())
+    assert done.stdout == f"0\n{text}"  # and it is on no command line
+    assert engine.run(["head", "-c", "5"], timeout=10, stdin=text.encode()).stdout == text[:5]
+    assert engine.run(["cat"], timeout=10).stdout == ""
 
 
 def test_no_wake_up_is_waited_for_in_vain(engine: SshEngine) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -227,6 +228,21 @@ def test_a_postgresql_standby_that_has_stopped(lab: Lab, tmp_path: Path) -> None
     assert said.startswith(f"{name} does not replicate: replayed up to ")
     assert ", no WAL receiver: it is not connected to its primary" in said
     eventually(partial(_sound, lab, "postgresql"))
+
+
+def test_a_postgresql_standby_that_is_behind(lab: Lab, tmp_path: Path) -> None:
+    primary, standby = lab.pg
+    primary.ask("CREATE TABLE build (id INT)")
+    eventually(lambda: standby.ask("SELECT pg_last_xact_replay_timestamp()") != "None")
+    standby.set("recovery_min_apply_delay", "1h")
+    primary.ask("DROP TABLE build")
+    try:
+        said = lab.check("postgresql", tmp_path, max_lag=0).bad()["database-replication"]
+        later = lab.check("postgresql", tmp_path, max_lag=3600).bad()
+    finally:
+        standby.reset("recovery_min_apply_delay")
+    assert re.match(rf"{re.escape(lab.servers('postgresql')[1])} is \d+ s behind", said)
+    assert later == {}
 
 
 def test_a_mariadb_replica_that_has_stopped_is_broken_or_takes_writes(lab: Lab, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ HOST: Final = (
     "test_airgap",
     "test_airgap_proof",
     "test_egress_firewall",
+    "test_readiness_egress",
+    "test_readiness_firewall",
 )
 """What builds images, or looks at all mounts, loop devices or network interfaces of the host: one after the other."""
 

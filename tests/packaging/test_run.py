@@ -37,7 +37,7 @@ def checkout(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, folder)
     (folder / "bindep.txt").write_text("no-such-package [platform:dpkg image]\nbash [platform:dpkg image]\n")
     for path in (tmp_path.parent.parent, tmp_path.parent, tmp_path, folder):
-        path.chmod(0o755)
+        path.chmod(path.stat().st_mode | 0o055)  # with --basetemp, the first of them may be /tmp itself
     return folder
 
 

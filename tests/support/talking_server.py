@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ HEAR = b"<HEAR>"
 """The server waits until the client says something."""
 AGAIN = b"<AGAIN>"
 """The server repeats what it said last until nobody listens."""
+SLOWLY = b"<SLOWLY>"
+"""The same, with pauses."""
+PAUSE = 0.05  # seconds
 
 
 class Talk(Serve):
@@ -35,9 +39,10 @@ class Talk(Serve):
                     self.received += connection.recv(word, socket.MSG_WAITALL)
                 elif word == HEAR:
                     self.received += connection.recv(4096)
-                elif word == AGAIN:
+                elif word in (AGAIN, SLOWLY):
                     while True:
                         connection.sendall(last)
+                        time.sleep(PAUSE if word == SLOWLY else 0)
                 else:
                     connection.sendall(word)
                     last = word

@@ -47,6 +47,9 @@ def test_a_bounded_process_says_what_it_has_to_say() -> None:
     done = run_bounded(["sh", "-c", "echo out; echo err >&2; exit 5"], timeout=10, limit=100)
     assert (done.status, done.stdout, done.stderr) == (5, "out\n", "err\n")
     assert run_bounded(["no-such-program"], timeout=1, limit=1).status == 127
+    text = b"more than a pipe holds\n" * 10_000
+    assert run_bounded(["cat"], timeout=10, limit=len(text), stdin=text).stdout == text.decode()
+    assert run_bounded(["cat"], timeout=10, limit=1).stdout == ""
 
 
 @pytest.mark.parametrize(

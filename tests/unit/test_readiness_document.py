@@ -203,3 +203,107 @@ def test_the_schema_refuses_what_the_tool_refuses(schema: dict[str, Any], folder
     assert problems(wrong, folder)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema).validate(as_json(f"version: 1\nname: test\n{wrong}"))
+
+
+FORM = "what is wanted has the form"
+SECRET = "write file:PATH or env:VARIABLE, and never the secret itself"
+STORE = "{name: logs, swift: {clouds: env:CLOUDS, cloud: internal, container: logs}}"
+
+
+def test_services_that_are_not_what_they_should_be(folder: Path) -> None:
+    text = """\
+services:
+  object_stores:
+    - {name: none}
+    - name: both
+      s3: {url: "https://s3.internal/?x", bucket: "../up", access_key: AKIA, secret_key: "env:S3"}
+    - {name: deep, swift: {clouds: "env:CLOUDS", cloud: internal, container: a/b}}
+  web_paths:
+    - {url: "https://logs.internal", path: srv, seconds: 0}
+  logs:
+    - {url: "https://logs.internal/", status: 404, text: x}
+"""
+    assert problems(text, folder)[1:] == [
+        "  line 5: .services.object_stores[0]: give either 's3' or 'swift'",
+        "  line 7: .services.object_stores[1].s3.url: a URL is wanted, such as 'https://logs.internal'",
+        f"  line 7: .services.object_stores[1].s3.bucket: {FORM} ^[A-Za-z0-9][A-Za-z0-9._-]{{1,254}}$",
+        f"  line 7: .services.object_stores[1].s3.access_key: {SECRET}",
+        f"  line 8: .services.object_stores[2].swift.container: {FORM} ^[^/]{{1,256}}$",
+        "  line 10: .services.web_paths[0].path: an absolute path is wanted",
+        "  line 10: .services.web_paths[0].seconds: Input should be greater than 0",
+        "  line 12: .services.logs[0]: an error page has no 'text', 'content_type', 'gzip' or 'listing'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://logs.internal/",
+        "https://user:s3cret@logs.internal/",
+        "https://logs.internal/#top",
+        "https://logs.internal/?a#top",
+        "https://logs.internal/?a b",
+        "https://logs.internal/a b",
+        "https://logs.internal/\\r\\nX: y",
+        "https://",
+        "https://logs.internal:99999/",
+        "https://-/",
+        "file:///etc/passwd",
+        "7",
+    ],
+)
+def test_urls_that_are_none(folder: Path, url: str) -> None:
+    said = problems(f'services:\n  logs:\n    - {{url: "{url}"}}\n', folder)
+    assert len(said) == 2
+    assert ".services.logs[0].url: " in said[1]
+    assert "s3cret" not in said[1]
+
+
+@pytest.mark.parametrize(
+    ("mirrors", "stores", "message"),
+    [
+        ("{object_store: log}", STORE, "storage.mirrors names 'log', which is not in services.object_stores"),
+        ("{object_store: logs}", f"{STORE}, {STORE}", "services.object_stores has two entries with the name 'logs'"),
+        ("{path: /srv, object_store: logs}", STORE, "give either 'path', or 'object_store', 'quota' or both"),
+        ("{name: nothing}", STORE, "give either 'path', or 'object_store', 'quota' or both"),
+    ],
+)
+def test_mirrors_in_object_stores(folder: Path, mirrors: str, stores: str, message: str) -> None:
+    said = problems(f"storage: {{mirrors: [{mirrors}]}}\nservices: {{object_stores: [{stores}]}}\n", folder)
+    assert len(said) == 2
+    assert said[1].endswith(message)
+
+
+def test_a_plan_says_what_is_written_and_no_secret(folder: Path) -> None:
+    text = """\
+services:
+  object_stores:
+    - name: logs
+      s3: {url: "https://s3.internal:9000/", bucket: logs, access_key: "file:access", secret_key: "env:S3"}
+      write: true
+    - {name: mirror, swift: {clouds: "file:clouds.yaml", cloud: internal, container: mirror}}
+  web_paths:
+    - {url: "https://logs.internal/probe", path: /srv/probe, node: "ssh://zuul@logs.internal"}
+  logs:
+    - {url: "https://logs.internal/"}
+    - {url: "https://logs.internal/", listing: false}
+storage: {mirrors: [{object_store: logs, quota: 1 TB}, {object_store: mirror}]}
+"""
+    swift = "Keystone and Swift of internal in file:clouds.yaml"
+    both = "ssh://zuul@logs.internal and logs.internal"
+    assert plan_rows(parsed(text, folder)) == [
+        ("Storage", "s3.internal:9000", "list the bucket logs, to sum up its sizes"),
+        ("Storage", swift, "HEAD the container mirror and its account, for their quotas"),
+        (
+            "Core services",
+            "s3.internal:9000",
+            "HEAD the bucket logs; WRITE a small object into it, read it, and remove it",
+        ),
+        ("Core services", swift, "HEAD the container mirror"),
+        (
+            "Core services",
+            both,
+            "WRITE a small file into /srv/probe, GET it below https://logs.internal/probe for 10 s, and remove it",
+        ),
+        ("Core services", "logs.internal", "GET https://logs.internal/"),
+    ]

@@ -11,6 +11,7 @@ import pytest
 from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember, Member
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.databases import ask_database
@@ -20,7 +21,7 @@ from diskimage_validator.readiness.probes.zookeeper import ask_doors, ask_member
 from diskimage_validator.readiness.probes.zookeeper_session import session
 from diskimage_validator.readiness.secret import Secret
 from tests.support.chains import authority, server
-from tests.support.talking_server import AGAIN, HEAR, TLS, talking
+from tests.support.talking_server import AGAIN, HEAR, SLOWLY, TLS, talking
 
 ROOT = authority("Root", cert_sign=True)
 LEAF = server(ROOT, "127.0.0.1")
@@ -77,6 +78,7 @@ def database(kind: str, means: Means, *words: bytes | int, password: bool = True
         ((), "silent"),
         ((b"220 mail.internal ready\r\n",), "TLS: wrong version number"),
         ((TLS, b"not now\n"), "silent"),
+        ((TLS, b"x", SLOWLY), "silent"),
         ((TLS, b"x" * 65536, AGAIN), "what answers is no ZooKeeper"),
     ],
 )
@@ -131,6 +133,10 @@ def test_a_database_that_floods_or_says_nothing(kind: str, means: Means, hasty: 
     fact, _ = database(kind, hasty)
     assert fact.trouble is not None
     assert fact.trouble.kind == "connection"
+    drops = (HEAR, b"S", TLS, HEAR, b"N", SLOWLY) if kind == "postgresql" else (b"\xff\xff\xff\0", b"x", SLOWLY)
+    fact, _ = database(kind, hasty, *drops)
+    assert fact.trouble is not None
+    assert fact.trouble.kind == "connection"
     notice = b"N" + struct.pack("!i", 65540) + b"\0" * 65536
     packets = framed(b"\x01", 1) * 10_000
     words = (HEAR, b"S", TLS, HEAR, notice, AGAIN) if kind == "postgresql" else (packets, AGAIN)
@@ -169,6 +175,20 @@ def test_a_server_that_wants_our_files_does_not_get_them(means: Means) -> None:
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("alert", "kind", "said"),
+    [
+        (45, "client", "the server refuses this client: TLS: sslv3 alert certificate expired"),
+        (48, "client", "the server refuses this client: TLS: tlsv1 alert unknown ca"),
+        (70, "tls", "TLS: tlsv1 alert protocol version"),
+        (40, "tls", "TLS: sslv3 alert handshake failure"),
+    ],
+)
+def test_alerts_are_about_the_client_or_not(alert: int, kind: str, said: str, means: Means) -> None:
+    fact = member(means, HEAR, bytes((21, 3, 3, 0, 2, 2, alert)))
+    assert fact.trouble == Trouble(kind, said)  # type: ignore[arg-type]
 
 
 def test_no_descriptor_is_left(hasty: Means) -> None:

@@ -21,8 +21,12 @@ _MESSAGES: Final = {
     "model_type": "a mapping of keys to values is wanted",
     "dict_type": "a mapping of keys to values is wanted",
     "bool_type": "true or false is wanted",
-    "string_pattern_mismatch": "a sha256 is wanted: 64 hexadecimal digits in lower case, without colons",
 }
+_FORMS: Final = {
+    r"^[0-9a-f]{64}$": "a sha256 is wanted: 64 hexadecimal digits in lower case, without colons",
+    "^/": "an absolute path is wanted",
+}
+"""What to write instead of a pattern."""
 
 
 def read_document(
@@ -60,6 +64,9 @@ def _problem(document: Document, details: ErrorDetails, model: type[BaseModel], 
         message = "unknown key" + _did_you_mean(str(path[-1]), _keys_at(model, path[:-1]))
     elif kind in _MESSAGES:
         message = _MESSAGES[kind]
+    elif kind == "string_pattern_mismatch":
+        pattern = details["ctx"]["pattern"]
+        message = _FORMS.get(pattern, f"what is wanted has the form {pattern}")
     elif kind == "string_type" and isinstance(details["input"], int | float):
         message = "text is wanted: write the number in quotes"
     elif kind == "literal_error" and path == ("version",):

@@ -7,8 +7,11 @@ threads are daemons (threading), and the programs that they started end with the
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
+WAKE: Final = 0.25
+"""Seconds after which who waits for an answer looks whether the program was interrupted. The system may give a signal
+to any thread; Python handles it in the main thread, and a wait without an end is not woken for it."""
 Job = TypeVar("Job")
 Answer = TypeVar("Answer")
 
@@ -30,5 +33,11 @@ def answers(jobs: Sequence[Job], work: Callable[[Job], Answer], parallel: int) -
 
     for _ in range(min(parallel, len(jobs))):
         threading.Thread(target=run, daemon=True).start()
-    for _ in jobs:
-        yield done.get()
+    left = len(jobs)
+    while left:
+        try:
+            found = done.get(timeout=WAKE)
+        except queue.Empty:
+            continue
+        left -= 1
+        yield found

@@ -68,10 +68,15 @@ def _gather(factory: Factory, questions: Sequence[Ask[Any]], ssh: SshOptions, pr
     means = Means(limits.timeout, factory.resolvers, factory.folder, factory.authorities, ssh, factory.policies)
     evidence: dict[Ask[Any], Evidence[Any]] = {}
     progress(f"asking {len(questions)} questions")
-    for ask, answer in answers(questions, partial(_ask, means=means), limits.parallel):
-        evidence[ask] = answer
-        waiting = next((other for other in questions if other not in evidence), ask)
-        progress(f"{len(evidence)} of {len(questions)} answered; {waiting.tried}")
+    try:
+        for ask, answer in answers(questions, partial(_ask, means=means), limits.parallel):
+            evidence[ask] = answer
+            waiting = next((other for other in questions if other not in evidence), ask)
+            progress(f"{len(evidence)} of {len(questions)} answered; {waiting.tried}")
+    finally:  # also where this is interrupted: two answers that are waited for, and the removal of what was written
+        if means.traces.busy:
+            progress("removing what was written")
+        means.traces.end(3 * limits.timeout + 1)
     return Seen(evidence)
 
 

@@ -94,7 +94,11 @@ class Shell:
         frame = FRAME.format(
             seconds=max(1, round(timeout)), command=words, limit=limit + 1, mark=self._mark, given=given
         ).encode("utf-8", "surrogateescape")
-        if stdin:  # a here-document: it is on no command line, and ends with a line that nobody can guess
+        if stdin and not stdin.endswith(b"\n"):
+            raise ValueError("standard input is lines of text")
+        if stdin:
+            # A here-document: it is on no command line, and ends with a line that nobody can guess. Shells pass it by a
+            # pipe; bash before 5.1 by a file under TMPDIR that only the account can read, and that has no name by then.
             frame += stdin + f"{self._mark}\n".encode()
         started = time.monotonic()
         try:

@@ -1,5 +1,6 @@
 """What the lines about egress have in common: what is tried from a node, and what an answer means."""
 
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from diskimage_validator.endpoints import Address
@@ -37,12 +38,15 @@ def place(address: str, port: int | None, protocol: str) -> Attempt:
 
 
 def working(fact: Egress, attempts: Iterable[Attempt]) -> Mapping[int, str]:
-    """Return for each IP family (4, 6) the first of ``attempts`` that got through: so the node has a network there."""
+    """Return for each IP family (4, 6) the first of ``attempts`` that got through: so the node has a network there.
+
+    What the node reached on itself, over loopback, tells nothing of a network.
+    """
     wanted = set(attempts)
     found: dict[int, str] = {}
     for attempt, answers in fact.found:
         for answer in answers:
-            if attempt in wanted and answer.outcome == "open":
+            if attempt in wanted and answer.outcome == "open" and not ipaddress.ip_address(answer.ip).is_loopback:
                 found.setdefault(answer.family, f"{attempt.what} works")
     return found
 
@@ -98,8 +102,10 @@ def _doubt(answer: Answer, works: Mapping[int, str], rules: FirewallRules | Boot
         return None
     if answer.outcome == "refused" and not rules.reset_is_closed:
         hint = "name a port on which it listens; or say 'reset_is_closed', if the firewall answers with resets"
-        return "the host itself or a firewall may have said that", hint
-    if answer.outcome in ("reset", "unclear", "unresolved", "untried"):
+        return "it may be the host that says so, or a firewall in its name", hint
+    if answer.outcome == "unresolved":
+        return "so nothing was sent", "name the proxy by its IP address: it may still be there"
+    if answer.outcome in ("reset", "unclear", "untried"):
         return "that is no firewall's answer, and no proxy's refusal", "look at what answers there"
     if answer.family in works or (answer.outcome == "no-route" and answer.family == 6 and works and not rules.ipv6):
         return None

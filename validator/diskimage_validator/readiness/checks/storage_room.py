@@ -2,8 +2,13 @@
 
 The size is the sum over all images and packages, where a layer that several images share, and a package that several
 indices list, counts once; the finding tells it by source, and what sources have in common. The room is the free space
-of the file systems under ``mirrors`` (one file system counts once), on this host or on a node, and quotas as stated. So
-ask before the mirrors are filled, or with a smaller factor afterwards.
+of the file systems under ``mirrors`` (one file system counts once), on this host or on a node; what is left of the
+quotas of object stores; and quotas as stated. So ask before the mirrors are filled, or with a smaller factor
+afterwards.
+
+Swift tells the quotas of a container, its account and its storage policy, and what is used of each. S3 has no quota
+in its API: there the stated ``quota`` counts, minus the sum of what is in the bucket, if that can be listed (100,000
+objects).
 
 .. rubric:: Example
 
@@ -14,7 +19,7 @@ With this factory::
         - {image: "registry.internal:5000/kolla/nova-api:2026.1"}
       mirrors:
         - {path: /srv/mirror}
-        - {name: object store, quota: 2 TB}
+        - {object_store: mirror, quota: 2 TB}
       factor: 2
 
 the line passes if the image has 600 MiB, and 2 TB and what is free at ``/srv/mirror`` are 1200 MiB or more.
@@ -29,7 +34,7 @@ from typing import Any, Final
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.checks import storage_images, storage_packages
+from diskimage_validator.readiness.checks import object_store_room, storage_images, storage_packages
 from diskimage_validator.readiness.checks.base import Question
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.storage import AskSpace, Stored
@@ -47,13 +52,10 @@ def asks(factory: Factory) -> Iterator[Ask[Any]]:
     """Yield the questions about all that has to be stored, and one per folder."""
     yield from storage_images.asks(factory)
     yield from storage_packages.asks(factory)
-    yield from _folders(factory)
-
-
-def _folders(factory: Factory) -> Iterator[AskSpace]:
     for store in factory.rules.storage.mirrors if factory.rules.storage else ():
         if store.path:
             yield AskSpace(store.node, store.path)
+    yield from object_store_room.asks(factory)
 
 
 def check(question: Question) -> Iterator[Finding]:
@@ -109,6 +111,8 @@ def _room(question: Question) -> tuple[int, list[str], list[str]]:
     room, places, unknown = 0, [], []
     seen: set[tuple[str, str]] = set()
     for store in question.factory.rules.storage.mirrors if question.factory.rules.storage else ():
+        if store.object_store:
+            continue
         if store.path is None:
             room += store.quota or 0
             places.append(f"{store}: {format_size(store.quota or 0)}")
@@ -122,4 +126,5 @@ def _room(question: Question) -> tuple[int, list[str], list[str]]:
             seen.add((store.node, fact.mountpoint))
             room += fact.free
             places.append(f"{store}: {format_size(fact.free)} free")
-    return room, places, unknown
+    more = object_store_room.rooms(question)
+    return room + more[0], places + more[1], unknown + more[2]

@@ -13,6 +13,8 @@ from diskimage_validator.readiness.facts.egress import AskEgress
 from diskimage_validator.readiness.facts.git import AskGerrit, AskGerritProject, AskRepository
 from diskimage_validator.readiness.facts.images import AskImage, AskImageFile, AskNodeImage, AskReport
 from diskimage_validator.readiness.facts.nodepool import AskImages, AskLabels, AskLauncher, AskNodes
+from diskimage_validator.readiness.facts.object_stores import AskObjectStore, AskStoreRoom
+from diskimage_validator.readiness.facts.pages import AskPage, AskWebPath
 from diskimage_validator.readiness.facts.serving import AskServing
 from diskimage_validator.readiness.facts.storage import AskContainerImage, AskPackages, AskSpace
 from diskimage_validator.readiness.facts.tls import AskMutual, AskTls
@@ -27,10 +29,13 @@ from diskimage_validator.readiness.probes.git import ask_repository
 from diskimage_validator.readiness.probes.images import ask_image, ask_image_file, ask_node_image, ask_report
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.nodepool import ask_images, ask_labels, ask_launcher, ask_nodes
+from diskimage_validator.readiness.probes.object_stores import ask_object_store, ask_store_room
 from diskimage_validator.readiness.probes.packages import ask_packages
+from diskimage_validator.readiness.probes.pages import ask_page
 from diskimage_validator.readiness.probes.serving import ask_serving
 from diskimage_validator.readiness.probes.targets import ask_node, ask_space
 from diskimage_validator.readiness.probes.tls import ask_mutual, ask_tls
+from diskimage_validator.readiness.probes.web_paths import ask_web_path
 from diskimage_validator.readiness.probes.zookeeper import ask_doors, ask_member
 from diskimage_validator.readiness.probes.zuul import ask_components, ask_tenant, ask_tenants
 
@@ -50,6 +55,10 @@ PROBES: Final[Mapping[type[Ask[Any]], Prober]] = {
     AskContainerImage: ask_container_image,
     AskPackages: ask_packages,
     AskSpace: ask_space,
+    AskObjectStore: ask_object_store,
+    AskStoreRoom: ask_store_room,
+    AskPage: ask_page,
+    AskWebPath: ask_web_path,
     AskEgress: ask_egress,
     AskMember: ask_member,
     AskDoors: ask_doors,

@@ -1,6 +1,7 @@
 """Connection attempts from a build node: one script for its python3, and its answer read as hostile input."""
 
 import errno
+import ipaddress
 import json
 import math
 import re
@@ -10,20 +11,22 @@ from typing import Annotated, Any, Final, Literal
 
 import dns.message
 import dns.rcode
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.printable import printable
-from diskimage_validator.process import NOT_FOUND
+from diskimage_validator.process import MORTAL, NOT_FOUND
 from diskimage_validator.readiness.facts.egress import Answer, AskEgress, Attempt, Egress
 from diskimage_validator.readiness.probes import egress_script
 from diskimage_validator.readiness.probes.means import Means
+from diskimage_validator.readiness.secret import Secret
 
 PYTHON: Final = ("python3", "-I", "-S", "-")
 """Isolated from what the account's environment and the site say; the program comes by standard input."""
 MAX_ATTEMPTS: Final = 256
 """Of one node; a name counts as one."""
+MAX_CREDENTIALS: Final = 1024
 MAX_OUTPUT: Final = 1024 * 1024
 START: Final = 20.0
 """Seconds that a busy node may take to start Python."""
@@ -58,19 +61,28 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 PROXY_AUTHENTICATION_REQUIRED: Final = 407
 
 
+def _ip(text: str) -> str:
+    if text and not text.isprintable():  # a zone, behind the percent sign, may be anything
+        raise ValueError("no IP address")
+    return text and str(ipaddress.ip_address(text))
+
+
+IpText = Annotated[str, Field(max_length=64), AfterValidator(_ip)]
+
+
 class _Row(BaseModel):
     """What the script says of one address: see ``egress_script.main``."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     attempt: Annotated[int, Field(ge=0)]
-    ip: Annotated[str, Field(max_length=64)]
-    outcome: Literal["answered", "silent", "closed", "error", "unresolved"]
+    ip: IpText
+    outcome: Literal["answered", "silent", "closed", "error", "unresolved", "untried"]
     connected: bool = False
     errno: Annotated[int, Field(ge=0, le=4095)] = 0
     said: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,64}$")] = ""
     icmp: Annotated[list[Annotated[int, Field(ge=0, le=255)]], Field(min_length=2, max_length=2)] | None = None
-    by: Annotated[str, Field(max_length=64)] = ""
+    by: IpText = ""
 
 
 _ROWS: Final = TypeAdapter(Annotated[list[_Row], Field(max_length=MAX_ATTEMPTS * egress_script.MAX_ADDRESSES)])
@@ -84,7 +96,8 @@ def ask_egress(ask: AskEgress, means: Means) -> Egress:
     source = files(egress_script.__package__ or "").joinpath("egress_script.py").read_text("utf-8")
     program = f"{source}\n\nmain({json.dumps(work)!r})\n"
     with open_target(ask.node, ssh=means.ssh) as engine:
-        done = engine.run(PYTHON, timeout=_seconds(ask, means.timeout), limit=MAX_OUTPUT, stdin=program.encode())
+        command = PYTHON if engine.name == "ssh" else (*MORTAL, *PYTHON)
+        done = engine.run(command, timeout=_seconds(ask, means.timeout), limit=MAX_OUTPUT, stdin=program.encode())
     if done.status == NOT_FOUND:
         hint = "install it there: Zuul and Ansible need it as well; without it refusals cannot be told from firewalls"
         raise EngineError("python3: not found on the node", hint)
@@ -109,12 +122,18 @@ def _as_work(attempt: Attempt, means: Means) -> dict[str, Any]:
         kind, sent = "udp", dns.message.make_query(attempt.subject or ".", record).to_wire()
     elif attempt.protocol == "connect":
         kind, sent = "ask", f"CONNECT {attempt.subject} HTTP/1.1\r\nHost: {attempt.subject}\r\n".encode()
-        if attempt.credentials:
-            secret = b64encode(attempt.credentials.read(means.folder).strip())
-            sent += b"Proxy-Authorization: Basic " + secret + b"\r\n"
+        sent += _authorization(attempt.credentials, means) if attempt.credentials else b""
         sent += b"\r\n"
     place = {"ip" if attempt.address.ip else "name": attempt.address.name}
     return {"kind": kind, **place, "port": attempt.address.port, "send": sent.hex()}
+
+
+def _authorization(credentials: Secret, means: Means) -> bytes:
+    """Return the header for the scheme Basic (RFC 7617)."""
+    secret = credentials.read(means.folder).strip()
+    if b":" not in secret or len(secret) > MAX_CREDENTIALS:
+        raise UsageError(f"{credentials}: no credentials", "USER:PASSWORD is wanted there")
+    return b"Proxy-Authorization: Basic " + b64encode(secret) + b"\r\n"
 
 
 def read_answers(attempts: tuple[Attempt, ...], text: str, timeout: float) -> Egress:
@@ -128,25 +147,27 @@ def read_answers(attempts: tuple[Attempt, ...], text: str, timeout: float) -> Eg
         if row.attempt >= len(attempts):
             raise EngineError("the node answers what it was not asked")
         attempt = attempts[row.attempt]
-        ip = attempt.address.name if attempt.address.ip else row.ip
-        found[row.attempt][ip] = _answer(attempt, row, timeout)
-    missing = Answer("", "untried", "it was not tried, for time or connections ran out on the node")
-    return Egress(
-        tuple((one, tuple(answers.values()) or (missing,)) for one, answers in zip(attempts, found, strict=True))
-    )
+        if (row.outcome == "unresolved") != (row.ip == "") or (attempt.address.ip and row.ip != attempt.address.name):
+            raise EngineError("the node answers what it was not asked")
+        found[row.attempt][row.ip] = _answer(attempt, row, timeout)
+    if not all(found):
+        raise EngineError("the node answers less than it was asked")
+    return Egress(tuple((one, tuple(answers.values())) for one, answers in zip(attempts, found, strict=True)))
 
 
 def _answer(attempt: Attempt, row: _Row, timeout: float) -> Answer:
-    ip = printable(row.ip)
+    ip = row.ip
     if row.outcome == "unresolved":
         return Answer("", "unresolved", f"{attempt.address.name} does not resolve on the node")
+    if row.outcome == "untried":
+        return Answer(ip, "untried", "it was not tried, for time or connections ran out on the node")
     if row.icmp and not row.connected:
         version = 6 if ":" in ip else 4
         code = UNREACHABLE[version].get(row.icmp[1]) if row.icmp[0] == DESTINATION_UNREACHABLE[version] else None
         message = f"ICMP {code or f'type {row.icmp[0]}, code {row.icmp[1]}'}"
         if row.by == row.ip:
             return Answer(ip, "refused", f"the host itself answers: {message}")
-        return Answer(ip, "rejected", f"{message}, says {printable(row.by)}")
+        return Answer(ip, "rejected", f"{message}, says {row.by}")
     if attempt.protocol == "connect" and row.connected:
         return _proxy_answer(ip, row, timeout)
     if row.outcome == "answered":

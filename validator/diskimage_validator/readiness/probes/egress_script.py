@@ -44,8 +44,8 @@ def main(text: str) -> None:
     ``timeout``: seconds for one attempt; ``attempts``: a list of ``kind`` (``tcp``, ``udp``, or ``ask`` for a TCP
     connection on which a line has to come back), ``ip`` or ``name``, ``port``, and ``send``, in hex. For every attempt
     there is a row for each of its addresses: ``attempt``, its number; ``ip``; ``outcome`` (``answered``, ``silent``,
-    ``closed``, ``error``, ``unresolved``); ``connected``; ``errno``; ``said``, in hex; and from an ICMP message
-    ``icmp``, its type and code, and ``by``, who sent it.
+    ``closed``, ``error``, ``unresolved``, ``untried``); ``connected``; ``errno``; ``said``, in hex; and from an ICMP
+    message ``icmp``, its type and code, and ``by``, who sent it.
     """
     work = json.loads(text)
     timeout, attempts = work["timeout"], work["attempts"]
@@ -58,12 +58,12 @@ def main(text: str) -> None:
         jobs += [dict(one, attempt=number, ip=ip) for ip in found]
         if not found:
             rows.append({"attempt": number, "ip": "", "outcome": "unresolved"})
-    del jobs[MAX_CONNECTIONS:]
-    places = list(range(len(jobs)))
-    seconds = math.ceil(len(jobs) / PARALLEL) * (timeout + LINGER)
+    places = list(range(min(len(jobs), MAX_CONNECTIONS)))
+    seconds = math.ceil(len(places) / PARALLEL) * (timeout + LINGER)
     done = in_parallel(places, lambda place: connect(jobs[place], timeout), seconds)
-    for place, answer in done.items():
-        rows.append(dict(answer, attempt=jobs[place]["attempt"], ip=jobs[place]["ip"]))
+    for place, job in enumerate(jobs):
+        answer = done.get(place, {"outcome": "untried"})
+        rows.append(dict(answer, attempt=job["attempt"], ip=job["ip"]))
     with open(1, "w", closefd=False) as output:
         json.dump(rows, output)
 

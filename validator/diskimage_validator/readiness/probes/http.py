@@ -31,12 +31,11 @@ class NoReplyError(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. ``headers``: by their names in lower case, the first of each; ``whole``: nothing was cut off."""
+    """An answer. ``headers``: by their names in lower case, the first of each."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    whole: bool
 
     @property
     def said(self) -> str:
@@ -75,7 +74,7 @@ def ask_http(
             if len(data) <= limit and (response.length or time.monotonic() >= deadline):
                 raise http.client.IncompleteRead(data)
             named = {name.lower(): value for name, value in reversed(response.getheaders())}
-            return Reply(response.status, named, data[:limit], len(data) <= limit)
+            return Reply(response.status, named, data[:limit])
 
 
 def _address(parts: urllib.parse.SplitResult) -> Address:

@@ -18,6 +18,8 @@ from diskimage_validator.readiness.probes.means import Means
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Bytes of a whole conversation."""
+ABOUT_CLIENTS: Final = ("certificate", "unknown ca", "access denied", "decrypt error")
+"""In the names of alerts about a client's certificate."""
 ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 MAX_REASON: Final = 300
 """Characters of what a server says."""
@@ -126,10 +128,15 @@ def tls_broken(error: OSError) -> BrokenError:
         return BrokenError("tls", f"its certificate does not verify: {error.verify_message}")
     if isinstance(error, ssl.SSLError) and not isinstance(error, ENDED):
         reason = (error.reason or str(error)).lower().replace("_", " ")
-        if "alert" in reason:
+        if is_alert(error) and any(word in reason for word in ABOUT_CLIENTS):
             return BrokenError("client", f"the server refuses this client: TLS: {reason}")
         return BrokenError("tls", f"TLS: {reason}")
     return BrokenError("connection", f"the connection failed: {words(error)}")
+
+
+def is_alert(error: BaseException | None) -> bool:
+    """Return whether an error is what the server said of ours (RFC 8446, 6.2), and not our own."""
+    return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
 
 
 def first_of(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException:

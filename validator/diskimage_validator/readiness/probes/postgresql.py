@@ -9,6 +9,8 @@ import contextlib
 import re
 import ssl
 import struct
+import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pg8000.exceptions import DatabaseError, InterfaceError
@@ -19,7 +21,16 @@ from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer, Receivers, Stream
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind
-from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, first_of, tls_broken, words
+from diskimage_validator.readiness.probes.links import (
+    MAX_REASON,
+    BrokenError,
+    Meter,
+    dial,
+    first_of,
+    secure,
+    tls_broken,
+    words,
+)
 from diskimage_validator.readiness.probes.means import Means
 
 NAME: Final = "airgap-readiness"
@@ -27,9 +38,11 @@ BEGIN: Final = "START TRANSACTION READ ONLY"
 STATE: Final = """SELECT current_setting('server_version'), pg_is_in_recovery(),
     current_setting('default_transaction_read_only') = 'on'"""
 STREAM: Final = """SELECT (SELECT count(*) FROM pg_stat_wal_receiver), pg_is_wal_replay_paused(),
-    CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-    ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8,
-    coalesce(pg_last_wal_replay_lsn()::text, 'nothing')"""
+    pg_last_wal_receive_lsn()::text, coalesce(pg_last_wal_replay_lsn()::text, 'nothing')"""
+LAG: Final = """SELECT pg_last_wal_replay_lsn() >= CAST(:received AS pg_lsn),
+    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8"""
+PAUSES: Final = (0.0, 0.1, 0.3, 0.6)
+"""Seconds before each look whether a standby has replayed what it had received at first."""
 RECEIVERS: Final = """SELECT application_name, coalesce(host(client_addr), 'this host'), state,
     extract(epoch FROM replay_lag)::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8
     FROM pg_stat_replication WHERE pid NOT IN
@@ -38,6 +51,9 @@ RECEIVERS: Final = """SELECT application_name, coalesce(host(client_addr), 'this
 KINDS: Final[dict[str, Kind]] = {"28000": "login", "28P01": "login", "3D000": "database", "42501": "database"}
 """By SQLSTATE ("PostgreSQL Error Codes")."""
 NOT_ALLOWED: Final = "28000"
+STRANGE: Final = "what answers does not speak PostgreSQL's protocol"
+SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
+"""Answered with ``S`` or ``N`` ("SSL Session Encryption")."""
 PROTOCOL: Final = 196608
 """3.0 ("Message Formats", StartupMessage)."""
 ASK_PASSWORD: Final = (3, 5, 10)
@@ -54,14 +70,14 @@ def read_postgresql(
     ask: AskDatabase, password: str | None, means: Means, meter: Meter, context: ssl.SSLContext
 ) -> DatabaseServer:
     """Return the state of a server. Raises BrokenError."""
-    with _connection(ask, password, means, meter, context) as link:
+    with _encrypted(ask, means, meter, context) as tls, _connection(ask, password, tls) as link:
+        protocol = tls.version() or ""
         link.run(BEGIN)
         version, standby, read_only = link.run(STATE)[0]
         streams = (_stream(link),) if standby else ()
         receivers = None if standby else _receivers(link)
-        protocol = getattr(link, "_usock").version()  # noqa: B009 - pg8000 has no other way to its socket
     return DatabaseServer(
-        f"PostgreSQL {printable(str(version), 60)}",
+        f"PostgreSQL {printable(str(version).partition(' ')[0], 60)}",
         protocol,
         writable=not standby and not read_only,
         streams=streams,
@@ -84,26 +100,44 @@ class _Login(Connection):  # type: ignore[misc]
         super().handle_AUTHENTICATION_REQUEST(data, context)
 
 
+def _encrypted(ask: AskDatabase, means: Means, meter: Meter, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """Return a connection with TLS, verified as ``context`` does. pg8000 leaves it open where its goodbye fails.
+
+    Raises BrokenError.
+    """
+    link = dial(ask.address, means, meter)
+    try:
+        link.sendall(SSL_REQUEST)
+        answer = link.recv(1)
+    except OSError as error:
+        link.close()
+        raise tls_broken(error) from error
+    if answer == b"S":
+        return secure(link, ask.address, context)
+    link.close()
+    if answer == b"N":
+        raise BrokenError("tls", "the server offers no TLS")
+    raise BrokenError("protocol", STRANGE)
+
+
 @contextlib.contextmanager
-def _connection(ask: AskDatabase, password: str | None, means: Means, meter: Meter, context: ssl.SSLContext) -> Any:
-    """Log in, and out in the end. pg8000 verifies as ``context`` does, by the name of ``host``."""
-    with dial(ask.address, means, meter) as plain:
-        try:
-            link = _Login(
-                ask.user,
-                host=ask.address.name,
-                database=ask.database,
-                password=password,
-                ssl_context=context,
-                application_name=NAME,
-                sock=plain,
-            )
-            with contextlib.closing(link):
-                yield link
-        except (DatabaseError, InterfaceError, OSError) as error:
-            raise _broken(error) from error
-        except (LookupError, ValueError, TypeError, AttributeError, struct.error, ScramException) as error:
-            raise BrokenError("protocol", "what answers does not speak PostgreSQL's protocol") from error
+def _connection(ask: AskDatabase, password: str | None, tls: ssl.SSLSocket) -> Iterator[Connection]:
+    """Log in, and out in the end."""
+    try:
+        link = _Login(
+            ask.user,
+            database=ask.database,
+            password=password,
+            ssl_context=False,
+            application_name=NAME,
+            sock=tls,
+        )
+        with contextlib.closing(link):
+            yield link
+    except (DatabaseError, InterfaceError, OSError) as error:
+        raise _broken(error) from error
+    except (LookupError, ValueError, TypeError, AttributeError, struct.error, ScramException) as error:
+        raise BrokenError("protocol", STRANGE) from error
 
 
 def _broken(error: BaseException) -> BrokenError:
@@ -115,8 +149,6 @@ def _broken(error: BaseException) -> BrokenError:
         return _refused(first)
     if isinstance(first, OSError):
         return tls_broken(first)
-    if "refuses SSL" in str(first):
-        return BrokenError("tls", "the server offers no TLS")
     if "network error" in str(first):
         return BrokenError("connection", "the server ended the connection")
     return BrokenError("login", f"cannot log in: {first}")
@@ -130,13 +162,30 @@ def _refused(error: DatabaseError) -> BrokenError:
 
 
 def _stream(link: Connection) -> Stream:
-    receivers, paused, lag, position = link.run(STREAM)[0]
+    receivers, paused, received, position = link.run(STREAM)[0]
     detail = f"replayed up to {printable(str(position), 60)}"
     if paused:
         detail += ", replay is paused"
     if not receivers:
         detail += ", no WAL receiver: it is not connected to its primary"
-    return Stream(bool(receivers) and not paused, None if lag is None else float(lag), detail)
+    return Stream(bool(receivers) and not paused, _lag(link, received), detail)
+
+
+def _lag(link: Connection, received: str | None) -> float | None:
+    """Return how many seconds a standby is behind.
+
+    The age of what it replayed last says that only if there is more to replay: where nobody writes it is hours. And
+    something has always just come, if only a checkpoint, so a standby is given a second to replay that.
+    """
+    age = None
+    for pause in PAUSES:
+        time.sleep(pause)
+        replayed, age = link.run(LAG, received=received)[0]
+        if replayed:
+            return 0.0
+        if replayed is None:
+            break
+    return None if age is None else float(age)
 
 
 def _receivers(link: Connection) -> Receivers | None:

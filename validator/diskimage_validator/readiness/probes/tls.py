@@ -1,5 +1,6 @@
 """TLS handshakes: to see what a server presents (OpenSSL, unverified, nothing is sent), and as a client (verified)."""
 
+import contextlib
 import re
 import socket
 import ssl
@@ -89,7 +90,8 @@ def _knock(context: ssl.SSLContext, ask: AskMutual, ip: str, timeout: float) -> 
 def _answer(tls: ssl.SSLSocket, address: Address, *, http: bool) -> Knock:
     """Say what comes after the handshake: in TLS 1.3 a client is refused only then (RFC 8446, 4.4.2.4)."""
     if http:
-        tls.sendall(f"HEAD / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+        with contextlib.suppress(OSError):  # who refused us has left, perhaps: why, is still to be read
+            tls.sendall(f"HEAD / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
     try:
         data = tls.recv(4096)
     except TimeoutError:

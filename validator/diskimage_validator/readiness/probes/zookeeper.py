@@ -25,7 +25,16 @@ from diskimage_validator.readiness.facts.zookeeper import (
 )
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.clients import load_client
-from diskimage_validator.readiness.probes.links import ENDED, BrokenError, Meter, dial, metered, secure, tls_broken
+from diskimage_validator.readiness.probes.links import (
+    ENDED,
+    BrokenError,
+    Meter,
+    dial,
+    is_alert,
+    metered,
+    secure,
+    tls_broken,
+)
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.zookeeper_session import session
 
@@ -35,8 +44,6 @@ CONFIGURATION: Final = "/zookeeper/config"
 """Where a server has the configuration of its ensemble, for everybody to read."""
 TLS_RECORDS: Final = (b"\x15", b"\x16")
 """How an alert and a handshake begin (RFC 8446, 5.1): not an answer to what came without TLS."""
-
-
 HUNG_UP: Final = (ConnectionResetError, BrokenPipeError, *ENDED)
 """How some servers refuse a client, instead of with an alert."""
 
@@ -117,7 +124,7 @@ def _stranger(address: Address, means: Means) -> Knock:
     try:
         said, _ = _word(b"srvr", address, means, meter, metered(verifying(means.authorities), meter))
     except BrokenError as error:
-        refused = error.trouble.kind == "client" or isinstance(error.__cause__, HUNG_UP)
+        refused = is_alert(error.__cause__) or isinstance(error.__cause__, HUNG_UP)
         return Knock("refused" if refused else "failed", str(error.trouble))
     return Knock("accepted", "it answers") if said else Knock("refused", "the server ended the connection")
 

@@ -1,8 +1,9 @@
 """A whole ``factory.yaml``. A section that is left out asks for nothing."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from diskimage_validator.policy_model import WaiverRule
 from diskimage_validator.readiness.rules.certificates import CertificateRules
@@ -41,3 +42,16 @@ class FactoryRules(Model):
     limits: LimitRules = section(LimitRules)
     severity: dict[str, SeverityField] = {}
     waivers: list[WaiverRule] = []
+
+    @model_validator(mode="after")
+    def _stores_are_known(self) -> Self:
+        known = [store.name for store in self.services.object_stores]
+        for name in known:
+            if known.count(name) > 1:
+                message = "services.object_stores has two entries with the name '{name}'"
+                raise PydanticCustomError("twice", message, {"name": name})
+        for mirror in self.storage.mirrors if self.storage else ():
+            if mirror.object_store and mirror.object_store not in known:
+                message = "storage.mirrors names '{name}', which is not in services.object_stores"
+                raise PydanticCustomError("unknown", message, {"name": mirror.object_store})
+        return self

@@ -43,23 +43,25 @@ class ImageSource(Model):
 
 
 class MirrorStore(Model):
-    """Where mirrors live: a folder of a system, or an object store that tells its quota nowhere but in its contract."""
+    """Where mirrors live: a folder of a system, an object store, or something that tells its quota nowhere."""
 
     path: Annotated[str, Field(pattern=r"^/")] | None = None
     node: NodeField = "/"
     """On which system the folder is: this host, or ``ssh://USER@HOST``."""
+    object_store: NonEmpty | None = None
+    """One of ``services.object_stores``, by its name. Its quotas are asked, and what is used of them."""
     quota: SizeField | None = None
-    """Stated, of what cannot be asked."""
+    """Stated, of what cannot be asked; of an object store without a quota of its own, what is used is taken off."""
     name: NonEmpty | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if (self.path is None) == (self.quota is None):
-            raise PydanticCustomError("one_of", "give either 'path' or 'quota'")
+        if (self.path is not None) + (self.object_store is not None or self.quota is not None) != 1:
+            raise PydanticCustomError("one_of", "give either 'path', or 'object_store', 'quota' or both")
         return self
 
     def __str__(self) -> str:
-        return self.name or (f"quota of {format_size(self.quota or 0)}" if self.path is None else self.path)
+        return self.name or self.path or self.object_store or f"quota of {format_size(self.quota or 0)}"
 
 
 class StorageRules(Model):

@@ -2,7 +2,10 @@
 
 from diskimage_validator.readiness.rules.services.databases import DatabaseRules
 from diskimage_validator.readiness.rules.services.git import GerritService, GitRepository
+from diskimage_validator.readiness.rules.services.logs import LogPage
 from diskimage_validator.readiness.rules.services.nodepool import NodepoolService
+from diskimage_validator.readiness.rules.services.object_stores import ObjectStoreRules
+from diskimage_validator.readiness.rules.services.web_paths import WebPathRules
 from diskimage_validator.readiness.rules.services.zookeeper import EnsembleRules
 from diskimage_validator.readiness.rules.services.zuul import ZuulService
 from diskimage_validator.rules.base import Model
@@ -13,6 +16,9 @@ class ServiceRules(Model):
 
     zookeeper: list[EnsembleRules] = []
     databases: list[DatabaseRules] = []
+    object_stores: list[ObjectStoreRules] = []
+    web_paths: list[WebPathRules] = []
+    logs: list[LogPage] = []
     zuul: list[ZuulService] = []
     nodepool: list[NodepoolService] = []
     gerrit: list[GerritService] = []

@@ -1,0 +1,120 @@
+"""Verdicts about ensembles and databases in states that a test cannot bring servers into."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from diskimage_validator.model import Finding
+from diskimage_validator.readiness.asking import Evidence, Seen
+from diskimage_validator.readiness.checks import READINESS_CHECKS
+from diskimage_validator.readiness.checks.base import Question
+from diskimage_validator.readiness.document import parse_factory
+from diskimage_validator.readiness.facts.databases import Cluster, DatabaseServer, Receivers, Stream
+from diskimage_validator.readiness.facts.tls import Knock
+from diskimage_validator.readiness.facts.trouble import Trouble
+from diskimage_validator.readiness.facts.zookeeper import Doors, Followers, Member, Status
+from tests.support import pki
+
+ZOOKEEPER = """\
+version: 1
+name: test
+services:
+  zookeeper:
+    - {name: zuul, members: [a, b, c], client: {certificate: client.pem, key: "env:KEY"}}
+"""
+DATABASES = """\
+version: 1
+name: test
+services:
+  databases:
+    - {name: zuul, kind: mysql, servers: [a, b], database: z, user: u, password: env:P, min_replicas: 1%s}
+"""
+VOTING = ("a:1:2", "b:1:2", "c:1:2")
+LEADER = Member(Status("leader", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
+FOLLOWER = Member(Status("follower", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
+DOWN = Member(trouble=Trouble("connection", "no connection"))
+PRIMARY = DatabaseServer("MariaDB 10", "TLSv1.3", True, receivers=Receivers(1))
+REPLICA = DatabaseServer("MariaDB 10", "TLSv1.3", streams=(Stream(True, 0.0, "from a"),), receivers=Receivers(0))
+NODE = DatabaseServer("MariaDB 10", "TLSv1.3", True, cluster=Cluster(3, "Primary", "Synced", True))
+
+
+def judged(check: str, text: str, folder: Path, facts: Mapping[str, Any]) -> list[Finding]:
+    """Return what ``check`` says where each host (the name of a server) gave a fact."""
+    (folder / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
+    factory = parse_factory(text, "factory.yaml", folder)
+    asks = list(READINESS_CHECKS[check].asks(factory))
+    seen = Seen({ask: Evidence(ask, facts[ask.target.partition(":")[0]], "now") for ask in asks})
+    return list(READINESS_CHECKS[check].run(Question(factory, seen, datetime.now(UTC))))
+
+
+def state(fact: Member, **changes: Any) -> Member:
+    assert fact.status
+    return replace(fact, status=replace(fact.status, **changes))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "c", "said"),
+    [
+        (LEADER, FOLLOWER, FOLLOWER, "a:2281 leads 2 others, version 3.8.0, zxids at most 0 apart, 3 vote"),
+        (LEADER, FOLLOWER, state(FOLLOWER, zxid=0x500000002), "a:2281 leads 2 others, version 3.8.0, zxids at most 7"),
+        (LEADER, LEADER, FOLLOWER, "2 leaders: a:2281, b:2281"),
+        (LEADER, FOLLOWER, DOWN, "2 of 3 members serve, 3 are wanted"),
+        (DOWN, DOWN, DOWN, "there is no leader; 0 of 3 members serve, 3 are wanted"),
+        (LEADER, FOLLOWER, state(FOLLOWER, mode="observer"), "2 of 3 members serve, 3 are wanted"),
+        (LEADER, FOLLOWER, state(FOLLOWER, version="3.9.2"), "versions differ: 3.8.0: a:2281, b:2281; 3.9.2: c:2281"),
+        (LEADER, FOLLOWER, state(FOLLOWER, zxid=0x400000009), "c:2281 follows in epoch 4, the leader leads in epoch 5"),
+        (replace(LEADER, followers=Followers(2, 1)), FOLLOWER, FOLLOWER, "1 of 2 followers have all that a:2281 has"),
+        (LEADER, FOLLOWER, replace(FOLLOWER, participants=("c:1:2",)), "members do not agree about who votes: a:2281:"),
+    ],
+)
+def test_ensembles(a: Member, b: Member, c: Member, said: str, tmp_path: Path) -> None:
+    (finding,) = judged("zookeeper-quorum", ZOOKEEPER, tmp_path, {"a": a, "b": b, "c": c})
+    assert finding.message.startswith(said)
+    assert str(finding.status) == ("pass" if "leads 2 others" in said else "fail")
+    assert bool(finding.hint) == (str(finding.status) == "fail")
+
+
+def test_doors_that_nobody_could_try_are_passed_over(tmp_path: Path) -> None:
+    shut = Knock("refused", "no")
+    doors = {
+        "a": Doors(shut, ((2281, shut), (2181, shut))),
+        "b": Doors(Knock("failed", "no connection"), ((2281, shut), (2181, shut))),
+        "c": Doors(Knock("failed", "no connection"), ((2281, shut), (2181, Knock("accepted", "it answers")))),
+    }
+    findings = judged("zookeeper-doors", ZOOKEEPER, tmp_path, doors)
+    assert [str(finding.status) for finding in findings] == ["pass", "skip", "fail"]
+    assert findings[2].message == "port 2181: it answers"
+
+
+@pytest.mark.parametrize(
+    ("rules", "a", "b", "status", "said"),
+    [
+        ("", PRIMARY, REPLICA, "pass", "a:3306: takes writes, 1 replicas receive; b:3306: read-only, from a, lag 0 s"),
+        ("", PRIMARY, replace(REPLICA, streams=(Stream(True, 61, "x"),)), "fail", "b:3306 is 61 s behind"),
+        (", max_lag: 90", PRIMARY, replace(REPLICA, streams=(Stream(True, 61, "x"),)), "pass", "a:3306: takes writes"),
+        ("", PRIMARY, replace(REPLICA, streams=(Stream(True, None, "x"),)), "fail", "b:3306 does not know how far it"),
+        ("", replace(PRIMARY, receivers=Receivers(1, "", 99)), REPLICA, "fail", "a replica of a:3306 is 99 s behind"),
+        ("", PRIMARY, PRIMARY, "fail", "2 servers take writes, and do not replicate each other: a:3306, b:3306"),
+        ("", replace(PRIMARY, receivers=None, missing="MONITOR"), REPLICA, "error", "u may not see replication on a"),
+        ("", DatabaseServer(trouble=Trouble("login", "no")), REPLICA, "fail", "no server takes writes"),
+        ("", NODE, NODE, "pass", "a:3306: takes writes, Primary component of 3 nodes, Synced; b:3306: "),
+        (", cluster_size: 4", NODE, NODE, "fail", "a:3306 sees 3 nodes, 4 are wanted; b:3306 sees 3 nodes"),
+        ("", NODE, replace(NODE, writable=False), "fail", "b:3306 is read-only"),
+        (
+            "",
+            NODE,
+            replace(NODE, cluster=Cluster(1, "non-Primary", "Initialized", False)),
+            "fail",
+            "b:3306 is no sound node of the cluster: non-Primary, Initialized, not ready",
+        ),
+    ],
+)
+def test_replication(rules: str, a: DatabaseServer, b: DatabaseServer, status: str, said: str, tmp_path: Path) -> None:
+    (finding,) = judged("database-replication", DATABASES % rules, tmp_path, {"a": a, "b": b})
+    assert finding.message.startswith(said)
+    assert str(finding.status) == status
+    assert bool(finding.hint) == (status != "pass")
