@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -83,11 +83,19 @@ def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None)
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
-def run_bounded(command: Sequence[str], *, timeout: float, limit: int, stdin: bytes = b"") -> Completed:
+def run_bounded(
+    command: Sequence[str],
+    *,
+    timeout: float,
+    limit: int,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> Completed:
     """Run ``command`` as ``run`` does, with at most ``limit`` bytes of standard output, and 64 KiB of errors kept.
 
-    ``stdin`` is its standard input. A program that is missing ends with status 127, as in a shell. What it started is
-    ended with it when it exceeds the time or the limit: EngineError is raised then.
+    ``stdin`` is its standard input; ``environment`` is added to the usual one. A program that is missing ends with
+    status 127, as in a shell. What it started is ended with it when it exceeds the time or the limit: EngineError is
+    raised then.
     """
     name = find_program(command[0])
     if name is None:
@@ -101,7 +109,7 @@ def run_bounded(command: Sequence[str], *, timeout: float, limit: int, stdin: by
             stdin=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=LOCALE,
+            env={**LOCALE, **(environment or {})},
             start_new_session=True,
         ) as process,
         selectors.DefaultSelector() as selector,

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.printable import decode, printable
+from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.web import Kind, NoAnswer
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
@@ -27,6 +27,8 @@ from diskimage_validator.readiness.probes.means import Means
 
 MAX_ANSWER: Final = 4 * 1024 * 1024
 """Bytes of a body."""
+MAX_VALUES: Final = 200_000
+"""Values in a JSON text: each may become an error of a kilobyte, if all of them are wrong."""
 MAX_TEXT: Final = 200
 """Characters of a name or a version that a service tells."""
 AGENT: Final = "diskimage-validator"
@@ -66,6 +68,8 @@ def fetch_json(
 ) -> Answer:
     """Return the JSON at ``url`` in its ``form``, without ``prefix`` if it begins with that. Raises WebError."""
     page = good(fetch(url, means, {"Accept": "application/json", **headers}))
+    if sum(map(page.body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise WebError("answer", f"answers with more than {MAX_VALUES} values")
     try:
         return form.validate_json(page.body.removeprefix(prefix))
     except ValidationError as error:
@@ -107,6 +111,8 @@ def fetch(url: str, means: Means, headers: Mapping[str, str]) -> Page:
         body = response.read(MAX_ANSWER + 1)
         if len(body) > MAX_ANSWER:
             raise WebError("answer", f"answers with more than {MAX_ANSWER // 1024 // 1024} MiB")
+        if response.length:  # http.client tells of an early end only whoever reads without a limit
+            raise http.client.IncompleteRead(body)
         kind, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
         return Page(response.status, kind, body, location)
 
@@ -123,13 +129,15 @@ def _link(address: Address, means: Means, *, secure: bool) -> Iterator[socket.so
     deadline = time.monotonic() + timeout
     try:
         with socket.create_connection((ip, address.port or 0), timeout) as link, _ending(link, deadline):
-            if not secure:
+            if secure:
+                with verifying(means.authorities).wrap_socket(link, server_hostname=address.name) as tls:
+                    yield tls
+            else:
                 yield link
-                return
-            with verifying(means.authorities).wrap_socket(link, server_hostname=address.name) as tls:
-                yield tls
+            if time.monotonic() >= deadline:  # an end that we made, which headers take for theirs
+                raise silent
     except (OSError, http.client.HTTPException) as error:
-        raise (silent if time.monotonic() >= deadline else _explained(error)) from error
+        raise (silent if time.monotonic() >= deadline else explained(error)) from error
 
 
 @contextlib.contextmanager
@@ -151,7 +159,8 @@ def _shut(link: socket.socket) -> None:
         link.shutdown(socket.SHUT_RDWR)
 
 
-def _explained(error: Exception) -> WebError:
+def explained(error: Exception) -> WebError:
+    """Return what an error of a connection, of TLS or of HTTP means."""
     if isinstance(error, TimeoutError):
         return WebError("silent", "the connection timed out")
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -165,8 +174,3 @@ def _explained(error: Exception) -> WebError:
     number = getattr(error, "errno", None)
     kind: Kind = "unreachable" if number in _NO_WAY else "refused"
     return WebError(kind, f"no connection: {getattr(error, 'strerror', None) or error}")
-
-
-def first_line(body: bytes) -> str:
-    """Return the first line of a text, for a report."""
-    return printable(decode(body[:MAX_TEXT]).partition("\n")[0].strip(), MAX_TEXT)

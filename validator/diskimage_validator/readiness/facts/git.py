@@ -1,0 +1,80 @@
+"""What Git servers have: questions and answers (gitprotocol-v2(5); Gerrit's REST API, /config/ and /projects/)."""
+
+from diskimage_validator.frozen import dataclass
+from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.secret import Secret
+
+
+@dataclass(frozen=True)
+class Branches:
+    """The names of all branches, without ``refs/heads/``, in the server's order."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskRepository(Ask[Branches | NoAnswer]):
+    """The branches of the repository at ``url``; see ``GitRepository`` for the rest."""
+
+    url: str
+    user: str | None
+    password: Secret | None
+    key: Secret | None
+    known_hosts: str | None
+
+    @property
+    def target(self) -> str:
+        """The repository."""
+        return self.url
+
+    @property
+    def what(self) -> str:
+        """What a merger does first."""
+        return "git ls-remote --heads"
+
+
+@dataclass(frozen=True)
+class GerritVersion:
+    """The version of a Gerrit that answers."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class AskGerrit(Ask[GerritVersion | NoAnswer]):
+    """``/config/server/version`` of the Gerrit at ``url``."""
+
+    url: str
+    user: str | None
+    password: Secret | None
+
+    @property
+    def target(self) -> str:
+        """The server."""
+        return self.url
+
+    @property
+    def what(self) -> str:
+        """One request."""
+        return "GET /config/server/version"
+
+
+@dataclass(frozen=True)
+class AskGerritProject(Ask[Branches | NoAnswer]):
+    """``/projects/NAME/branches/`` of the Gerrit at ``url``."""
+
+    url: str
+    project: str
+    user: str | None
+    password: Secret | None
+
+    @property
+    def target(self) -> str:
+        """The server."""
+        return self.url
+
+    @property
+    def what(self) -> str:
+        """One request."""
+        return f"GET /projects/{self.project}/branches/"

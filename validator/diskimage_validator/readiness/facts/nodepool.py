@@ -1,0 +1,91 @@
+"""What a launcher of Nodepool tells on its status page (nodepool/webapp.py and nodepool/status.py of Nodepool 11)."""
+
+from diskimage_validator.frozen import dataclass
+from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.web import NoAnswer
+
+
+@dataclass(frozen=True)
+class LauncherAsk:
+    """Whom all questions go to: the launcher whose status page is at ``url``."""
+
+    url: str
+
+    @property
+    def target(self) -> str:
+        """The launcher."""
+        return self.url
+
+
+@dataclass(frozen=True)
+class Launcher:
+    """``ready``: whether all of its providers have been started."""
+
+    ready: bool
+
+
+@dataclass(frozen=True)
+class AskLauncher(LauncherAsk, Ask[Launcher | NoAnswer]):
+    """``/ready``: it is answered out of the launcher's memory."""
+
+    @property
+    def what(self) -> str:
+        """One request."""
+        return "GET /ready"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that are offered by all launchers together, sorted."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskLabels(LauncherAsk, Ask[Labels | NoAnswer]):
+    """``/label-list``."""
+
+    @property
+    def what(self) -> str:
+        """One request."""
+        return "GET /label-list"
+
+
+@dataclass(frozen=True)
+class Images:
+    """``builds``: (image, state) of every build that there is; ``uploads``: (image, provider, state).
+
+    States are those of nodepool/zk/zookeeper.py: building, ready, failed, uploading, deleting. ``paused``: the images
+    that are not built for now.
+    """
+
+    builds: tuple[tuple[str, str], ...]
+    uploads: tuple[tuple[str, str, str], ...]
+    paused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AskImages(LauncherAsk, Ask[Images | NoAnswer]):
+    """``/dib-image-list``, ``/image-list`` and ``/image-status``."""
+
+    @property
+    def what(self) -> str:
+        """Three requests."""
+        return "GET /dib-image-list, /image-list, /image-status"
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """(labels, state) of every node: ready, in-use, building, failed and so on."""
+
+    found: tuple[tuple[tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True)
+class AskNodes(LauncherAsk, Ask[Nodes | NoAnswer]):
+    """``/node-list``."""
+
+    @property
+    def what(self) -> str:
+        """One request."""
+        return "GET /node-list"
