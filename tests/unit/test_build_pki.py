@@ -15,7 +15,7 @@ def test_the_throw_away_ca_is_a_ca_with_a_name_that_warns(tmp_path: Path) -> Non
     assert certificate.subject.rfc4514_string() == f"CN={NAME}".replace(",", "\\,")
     assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
-    assert certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < datetime.timedelta(days=31)
+    assert certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC) < datetime.timedelta(days=91)
 
 
 def test_its_key_is_its_own_and_private(tmp_path: Path) -> None:
