@@ -1,7 +1,6 @@
 """The factory.yaml: what it may say, and what is told of one that says something else."""
 
 import json
-import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.plan import plan_rows, planned
 from diskimage_validator.readiness.secret import Secret
 from tests.support import pki
+from tests.support.factory_yaml import shown
 
 RESOLVER = "the IP address of a resolver is wanted, such as '192.0.2.53' or '[2001:db8::53]:5353'"
 CA = pki.certificate("Factory CA")
@@ -143,14 +143,6 @@ def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pyte
         "file_size": None,
         "virtual_size": None,
     }
-
-
-def shown() -> str:
-    """Return what ``init`` writes, with the examples that it has in comments."""
-    text = files("diskimage_validator.readiness").joinpath("factory.yaml").read_text("utf-8")
-    body = text[text.index("version: 1") :]
-    lines = [re.sub(r"^( *)# (?=[a-z_]+:|  |-)", r"\1", line) for line in body.splitlines()]
-    return "\n".join(line for line in lines if line != "waivers: []")
 
 
 def test_everything_that_the_commented_file_shows_is_valid(tmp_path: Path) -> None:
