@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.functional.factory_lab import DB, PROXY, ZK, ZUUL, FactoryLab
+from tests.functional.factory_lab import DB, PROXY, ZUUL, FactoryLab
 from tests.functional.factory_pages import COMPONENTS, IMAGE, LABEL, PROVIDER, RECAP, TENANT
 
 CANARIES = [
@@ -29,8 +29,9 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
             {"name": "logs.internal", "port": ports["mutual"], **here, "client": client},
             {"name": "registry.internal", "port": ports["registry"]},
             {"name": "mirror.internal", "port": ports["mirror"], **here},
-            {"name": ZK[0], "port": lab.members[0].port, "http": False},
+            {"name": lab.members[0].name, "port": lab.members[0].port, "http": False},
             {"name": "git.internal", "port": ports["site"], "tls": False},
+            {"name": "10.1.0.10", "tls": False},  # beyond the firewall, and open
         ],
         "dns": {"resolvers": list(lab.resolvers), "public_names": ["www.example.org"], "nodes": [lab.node.url]},
         "certificates": {"bundle": "root.pem", "min_days_left": 1, "min_protocol": "TLSv1.2", "min_rsa_bits": 2048}
@@ -63,7 +64,7 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
         ],
         "firewall": {
             "nodes": [lab.node.url],
-            "reachable": ["10.1.0.10:443", "[fd00::10]:443"],
+            "reachable": ["[fd00::10]:443"],
             "canaries": CANARIES,
             "proxies": [
                 {"proxy": lab.proxy, "allowed": ["10.1.0.10:443"], "refused": ["www.example.org:443"]}
@@ -72,12 +73,14 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
         },
         "bootstrap": {
             "nodes": [lab.node.url],
-            "paths": [BOOTSTRAP, {"proxy": f"{PROXY}:3128", "target": "www.example.org:443"}
-                      | {"credentials": "env:PROXY_CREDENTIALS"}],
+            "paths": [
+                BOOTSTRAP,
+                {"proxy": f"{PROXY}:3128", "target": "www.example.org:443"} | {"credentials": "env:PROXY_CREDENTIALS"},
+            ],
         },
         "services": _services(lab, client, clouds),
         "limits": {"timeout": 5, "parallel": 16},
-        "severity": {"dns-reverse": "minor"},
+        "severity": {"dns-reverse": "info"},
         "waivers": [],
     }
 
@@ -101,7 +104,11 @@ def _services(lab: FactoryLab, client: dict[str, str], clouds: dict[str, str]) -
             | {"password": "env:DB_PASSWORD", "min_replicas": 1, "max_lag": 60}
         ],
         "object_stores": [
-            {"name": "logs", "s3": {"url": _url("s3", ports, server="s3"), "bucket": "zuul-logs", **access}, "write": True},
+            {
+                "name": "logs",
+                "s3": {"url": f"https://127.0.0.1:{ports['s3']}", "bucket": "zuul-logs", **access},
+                "write": True,
+            },
             {"name": "mirror", "swift": {**clouds, "container": "mirror"}},
         ],
         "web_paths": [

@@ -22,7 +22,7 @@ from kazoo.security import make_digest_acl
 
 from tests.elements.pki import DAY, Issued, make_client, make_server
 from tests.functional import postgresql
-from tests.functional.egress_lab import Lab
+from tests.functional.egress_lab import DNS, Lab
 from tests.functional.factory_pages import IDENTITY, IMAGE, SITE, write_pages
 from tests.functional.git_servers import BACKEND, fastcgi, make_repository
 from tests.functional.openstack_cloud import Cloud, Image, openstack_cloud
@@ -37,8 +37,8 @@ from tests.support.sshd import Server
 
 ZK = ("zk1.internal", "zk2.internal", "zk3.internal")
 DB = ("db1.internal", "db2.internal")
-NAMES = ("logs.internal", "registry.internal", "mirror.internal", "nodepool.internal", "review.internal", "git.internal",
-         "s3.internal", *ZK, *DB)  # fmt: skip
+HOSTS = ("logs", "registry", "mirror", "nodepool", "review", "git")
+NAMES = (*(f"{host}.internal" for host in HOSTS), *ZK, *DB)
 ZUUL = "zuul.internal"
 ZONE = (f"--host-record={ZUUL},127.0.0.1", *(f"--address=/{name}/127.0.0.1" for name in NAMES))
 PROXY = "10.1.0.20"
@@ -100,6 +100,7 @@ def factory_lab(folder: Path, authority: Issued, image: Path) -> Iterator[Factor
         ports["registry"] = start(_registry(folder, leaf, authority))
         cloud.elsewhere["object-store"] = f"https://127.0.0.1:{ports['swift']}/v1/AUTH_ci"
         (folder / "node").mkdir()
+        (folder / "node/resolv.conf").write_text(f"nameserver {DNS}\n")
         server = start(node(folder / "node", [f"127.0.0.1 {name}" for name in (ZUUL, *NAMES)]))
         (folder / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {server.host_key}\n")
         databases = primary.port, standby.port

@@ -20,7 +20,8 @@ RECAP: Final = "PLAY RECAP: node.internal ok=7"
 
 BRANCHES = """\
 )]}'
-[{"ref": "HEAD", "revision": "main"}, {"ref": "refs/heads/main", "revision": "67ebf73496383c6777035e374d2d664009e2aa5c"}]
+[{"ref": "HEAD", "revision": "main"},
+ {"ref": "refs/heads/main", "revision": "67ebf73496383c6777035e374d2d664009e2aa5c"}]
 """
 SITE = """
         default_type application/json;
@@ -43,7 +44,13 @@ def write_pages(folder: Path) -> None:
     """Write everything below ``folder``, which is new."""
     rows = {kind: [{"hostname": f"{kind}1", "state": "running", "version": "14.3.0"}] for kind in COMPONENTS}
     upload = {"id": "0000000002", "image": IMAGE, "provider": PROVIDER, "upload_id": "0000000001"}
-    artifact = {"build_uuid": "b1", "format": "qcow2", "sha256": None, "state": "ready", "timestamp": "2026-01-01T00:00:00"}
+    artifact = {
+        "build_uuid": "b1",
+        "format": "qcow2",
+        "sha256": None,
+        "state": "ready",
+        "timestamp": "2026-01-01T00:00:00",
+    }
     named = [{"endpoint_name": PROVIDER, "external_id": IDENTITY, "state": "ready", "validated": True}]
     uploads = [{**one, "timestamp": "2026-01-01T00:00:00"} for one in named]
     pages = {
@@ -54,7 +61,9 @@ def write_pages(folder: Path) -> None:
         f"zuul/api/tenant/{TENANT}/labels": [{"name": LABEL}],
         f"zuul/api/tenant/{TENANT}/images": [{"name": IMAGE, "build_artifacts": [{**artifact, "uploads": uploads}]}],
         "nodepool/label-list": [{"label": LABEL}],
-        "nodepool/dib-image-list": [{"id": f"{IMAGE}-0000000002", "image": IMAGE, "state": "ready", "age": 1_700_000_000}],
+        "nodepool/dib-image-list": [
+            {"id": f"{IMAGE}-0000000002", "image": IMAGE, "state": "ready", "age": 1_700_000_000}
+        ],
         "nodepool/image-list": [{**upload, "external_id": IDENTITY, "state": "ready", "age": 1_700_000_100}],
         "nodepool/image-status": [{"image": IMAGE, "paused": False}],
         "nodepool/node-list": [{"label": [LABEL], "state": "ready"}],
@@ -62,7 +71,7 @@ def write_pages(folder: Path) -> None:
     for name, content in pages.items():
         _write(folder / name, json.dumps(content).encode())
     _write(folder / "nodepool/ready", b"OK")
-    _write(folder / "gerrit/version", b")]}'\n\"3.11.2\"\n")
+    _write(folder / "gerrit/version", b')]}\'\n"3.11.2"\n')
     _write(folder / "gerrit/branches", BRANCHES.encode())
     _write(folder / "probe/job-output.txt.gz", gzip.compress(RECAP.encode()))
 

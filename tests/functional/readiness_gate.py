@@ -61,6 +61,7 @@ HIDE = """\
 set -e
 mount -t overlay overlay -o "lowerdir=/usr/bin,upperdir=$FOLDER/upper,workdir=$FOLDER/work" /usr/bin
 mount --bind "$FOLDER/hosts" /etc/hosts
+test ! -e "$FOLDER/resolv.conf" || mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
 exec "$@"
 """
 
@@ -130,7 +131,10 @@ def resetting(lab: Lab, address: str, port: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def node(folder: Path, hosts: Sequence[str], *, python: bool = True) -> Iterator[Server]:
-    """Run a real sshd where this thread is, for a node with names of its own, and without Python if told so."""
+    """Run a real sshd where this thread is, for a node with names of its own, and without Python if told so.
+
+    The node has the resolv.conf of ``folder``, if there is one.
+    """
     for name in ("upper", "work"):
         (folder / name).mkdir()
     (folder / "hosts").write_text("".join(f"{line}\n" for line in ["127.0.0.1 localhost", *hosts]))

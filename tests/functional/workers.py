@@ -30,6 +30,7 @@ HOST: Final = (
     "test_egress_firewall",
     "test_readiness_egress",
     "test_readiness_firewall",
+    "test_readiness_whole",
 )
 """What builds images, or looks at all mounts, loop devices or network interfaces of the host: one after the other."""
 

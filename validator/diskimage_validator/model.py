@@ -7,7 +7,7 @@ reader of the JSON report would have to change.
 import datetime
 from dataclasses import field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from diskimage_validator.frozen import dataclass
 
@@ -131,6 +131,10 @@ class Result:
             "waived": self.waived,
             **({"tried": finding.tried, "when": finding.when} if finding.tried else {}),
         }
+
+
+FACTORY: Final = "factory"
+"""The kind of a target that is no image: what a ``factory.yaml`` says is the target and the policy in one."""
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,21 @@ regular expressions for 40 ms: a tenth of what a whole validation takes. We need
 
 import logging
 import sys
+import threading
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import Final
 
 PACKAGE: Final = "oslo_utils.imageutils"
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""Who finds the package of another thread, half made, and then not: readiness reads several images at a time."""
 
 
 def format_inspector() -> ModuleType:
     """Return the module ``oslo_utils.imageutils.format_inspector``."""
-    module = import_module(f"{PACKAGE}.format_inspector") if PACKAGE in sys.modules else _import_alone()
+    with _ONE_AT_A_TIME:
+        module = import_module(f"{PACKAGE}.format_inspector") if PACKAGE in sys.modules else _import_alone()
     # It also logs what it raises; without a handler Python would print that on stderr.
     logging.getLogger(module.__name__).addHandler(logging.NullHandler())
     return module

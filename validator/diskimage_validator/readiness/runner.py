@@ -10,7 +10,7 @@ from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.judging import judge
-from diskimage_validator.model import Report, TargetInfo
+from diskimage_validator.model import FACTORY, Report, TargetInfo
 from diskimage_validator.readiness.asking import Ask, Evidence, Seen
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.checks.base import Question
@@ -48,7 +48,7 @@ def check_readiness(
     ]
     results, waivers = apply_waivers(found, factory.rules.waivers, now.date())
     return Report(
-        target=TargetInfo(factory.rules.name, "factory"),
+        target=TargetInfo(factory.rules.name, FACTORY),
         policy_name=factory.rules.name,
         policy_digest=factory.digest,
         engine=ENGINE,

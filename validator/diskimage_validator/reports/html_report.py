@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.model import Report, Result, Severity
+from diskimage_validator.model import FACTORY, Report, Result, Severity
 from diskimage_validator.printable import printable
 from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
 from diskimage_validator.reports.verdict import VERDICTS, counts_of, remark_on
@@ -50,6 +50,7 @@ def write(report: Report, stream: TextIO, threshold: Severity) -> None:
     page = environment.from_string(_resource("report.html")).render(
         report=report,
         threshold=threshold,
+        factory=FACTORY,
         verdict=VERDICTS[report.exit_status(threshold)],
         remark=remark_on(report, threshold),
         counts=_counts(report),

@@ -6,7 +6,7 @@ A stream that is a terminal gets colours and its width; anything else gets plain
 from collections.abc import Sequence
 from typing import Final, TextIO
 
-from diskimage_validator.model import Report, Result, Severity, Status
+from diskimage_validator.model import FACTORY, Report, Result, Severity, Status
 from diskimage_validator.printable import printable
 from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
 from diskimage_validator.reports.printer import Printer
@@ -65,13 +65,18 @@ def _write_details(printer: Printer, report: Report, result: Result) -> None:
         "expected": finding.expected,
         "actual": finding.actual,
         "file": where(finding),
-        "tried": f"{finding.tried}, {finding.when}" if finding.tried else "",
+        "tried": finding.tried,
+        "when": finding.when if finding.tried else "",
         "hint": finding.hint,
     }
     for name, value in fields.items():
         if value and value != finding.message:
             style = {"hint": "cyan", "waiver": "yellow"}.get(name, "")
-            printer.line((f"{_INDENT}{name + ':':<10}", style or "dim"), text=(plain(value), style))
+            # Who asked several had several things to try: the line about room has all registries, indices and mirrors.
+            first, *others = value.split("; ") if name == "tried" else [value]
+            printer.line((f"{_INDENT}{name + ':':<10}", style or "dim"), text=(plain(first), style))
+            for other in others:
+                printer.line(f"{_INDENT}{'':10}", text=(plain(other), style))
 
 
 def _write_rest(printer: Printer, groups: Sequence[CheckResults]) -> None:
@@ -119,9 +124,11 @@ def _write_identity(printer: Printer, report: Report) -> None:
         if size is not None
     ]
     rows = {
-        "target": ", ".join([printable(target.name), *([target.format] if target.format else []), *sizes]),
-        "sha256": target.sha256 or "",
-        "policy": f"{printable(report.policy_name)}, sha256 {report.policy_digest}",
+        target.kind if target.kind == FACTORY else "target": ", ".join(
+            [printable(target.name), *([target.format] if target.format else []), *sizes]
+        ),
+        "sha256": report.policy_digest if target.kind == FACTORY else target.sha256 or "",
+        "policy": "" if target.kind == FACTORY else f"{printable(report.policy_name)}, sha256 {report.policy_digest}",
         "engine": f"{report.engine}, {report.duration:.1f} s, diskimage-validator {report.tool_version}",
     }
     for name, value in rows.items():

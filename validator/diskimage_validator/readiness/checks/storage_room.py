@@ -79,7 +79,7 @@ def check(question: Question) -> Iterator[Finding]:
     message = f"{format_size(room)} for {expected}"
     hint = ""
     if unknown_room or (unknown and needed <= room):
-        status, message = Status.ERROR, f"could not tell: {'; '.join([*unknown, *unknown_room])} cannot be told"
+        status, message = Status.ERROR, f"could not tell: {'; '.join([*unknown, *unknown_room])}"
     elif needed > room:
         status, hint = Status.FAIL, f"add {format_size(needed - room)}, or mirror less"
     else:
@@ -94,13 +94,13 @@ def _wanted(question: Question) -> tuple[dict[str, list[Stored]], list[str]]:
     for image in storage_images.asks(question.factory):
         images = question.seen[image].fact
         if isinstance(images, Unreadable):
-            unknown.append(image.image)
+            unknown.append(f"the size of {image.image}: see {storage_images.ID}")
         else:
             found.setdefault(f"images of {image.target}", []).extend(images.blobs)
     for index in storage_packages.asks(question.factory):
         packages = question.seen[index].fact
         if isinstance(packages, Unreadable):
-            unknown.append(index.index)
+            unknown.append(f"the size of {index.index}: see {storage_packages.ID}")
         else:
             found.setdefault(f"packages of {index.target}", []).extend(packages.files)
     return found, unknown
