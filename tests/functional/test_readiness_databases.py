@@ -115,7 +115,7 @@ def test_everything_is_as_it_should_be(kind: str, lab: Lab, tmp_path: Path) -> N
     assert said.endswith(", takes writes, TLSv1.3")
     assert other.endswith(", read-only, TLSv1.3")
     (_, _, replication), *_ = outcome.of("database-replication")
-    assert "takes writes, 1 replicas receive" in replication
+    assert "takes writes, 1 replica receives" in replication
     assert "lag 0 s" in replication
     (_, _, plain), *_ = outcome.of("database-plain")
     assert plain.startswith("refuses connections without TLS: ")
@@ -205,7 +205,7 @@ def test_who_may_not_see_replication_cannot_tell(kind: str, lab: Lab, tmp_path: 
 def test_fewer_replicas_than_are_wanted_and_none_that_takes_writes(kind: str, lab: Lab, tmp_path: Path) -> None:
     first, second = lab.servers(kind)
     assert lab.check(kind, tmp_path, min_replicas=2).bad() == {
-        "database-replication": f"1 replicas receive from {first}, 2 are wanted"
+        "database-replication": f"1 replica receives from {first}, 2 are wanted"
     }
     assert lab.check(kind, tmp_path, servers=[second]).bad() == {"database-replication": "no server takes writes"}
 

@@ -171,7 +171,7 @@ def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path
     assert "damaged: " in said[2]
     assert said[3].endswith("redirects to http://127.0.0.1:1/x")
     room = outcome.bad()["storage-room"]
-    assert room.startswith("could not tell: 127.0.0.1:")
+    assert room.startswith("could not tell: the size of 127.0.0.1:")
     assert "the room at /nowhere" in room
     assert outcome.status == 3
 

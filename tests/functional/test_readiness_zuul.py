@@ -62,7 +62,7 @@ def test_everything_is_as_it_should_be(lab: Lab, tmp_path: Path) -> None:
     assert all(message.startswith("1 running (") for _, _, message in outcome.of("zuul-components"))
     assert outcome.of("zuul-versions")[0][2].startswith("all have 14.")
     assert outcome.of("zuul-tenants") == [
-        (f"images of {lab.url}", "pass", "answers: 1 pipelines (check)"),
+        (f"images of {lab.url}", "pass", "answers: 1 pipeline (check)"),
         (f"empty of {lab.url}", "pass", "answers: 0 pipelines"),
     ]
     assert outcome.of("zuul-config")[0][1:] == ("pass", "1 configuration error")

@@ -93,7 +93,7 @@ def test_doors_that_nobody_could_try_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rules", "a", "b", "status", "said"),
     [
-        ("", PRIMARY, REPLICA, "pass", "a:3306: takes writes, 1 replicas receive; b:3306: read-only, from a, lag 0 s"),
+        ("", PRIMARY, REPLICA, "pass", "a:3306: takes writes, 1 replica receives; b:3306: read-only, from a, lag 0 s"),
         ("", PRIMARY, replace(REPLICA, streams=(Stream(True, 61, "x"),)), "fail", "b:3306 is 61 s behind"),
         (", max_lag: 90", PRIMARY, replace(REPLICA, streams=(Stream(True, 61, "x"),)), "pass", "a:3306: takes writes"),
         ("", PRIMARY, replace(REPLICA, streams=(Stream(True, None, "x"),)), "fail", "b:3306 does not know how far it"),

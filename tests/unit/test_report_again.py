@@ -45,7 +45,7 @@ def test_what_was_asked_over_a_network_keeps_its_evidence() -> None:
     report = made(Result("dns-names", Severity.CRITICAL, finding))
     again, _ = read_report(written(report, "json").encode(), "readiness.json")
     assert again == report
-    assert f"tried:    {tried}, {when}" in written(again, "text")
+    assert f"tried:    {tried}\n          when:     {when}\n" in written(again, "text")
 
 
 def test_the_verdict_is_the_exit_status_and_reports_go_to_files(tree: dict[str, Entry], tmp_path: Path) -> None:

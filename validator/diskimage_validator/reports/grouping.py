@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 from diskimage_validator.catalogue import described
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.model import Finding, Report, Result, Severity, Status, Waiver
+from diskimage_validator.model import FACTORY, Finding, Report, Result, Severity, Status, Waiver
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,14 @@ def by_check(results: Sequence[Result]) -> list[CheckResults]:
         found.setdefault(result.check, []).append(result)
     groups = [CheckResults(check, tuple(group)) for check, group in found.items()]
     return sorted(groups, key=lambda group: -group.severity.rank)
+
+
+def as_listed(report: Report, groups: Sequence[CheckResults]) -> list[CheckResults]:
+    """Return what passed, in order: of a factory in that of its checklist, else as ``by_check`` sorts it."""
+    if report.target.kind != FACTORY:
+        return list(groups)
+    order = {check: place for place, check in enumerate(dict.fromkeys(result.check for result in report.results))}
+    return sorted(groups, key=lambda group: order[group.check])
 
 
 def not_asked(report: Report) -> list[str]:

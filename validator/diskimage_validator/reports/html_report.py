@@ -16,7 +16,7 @@ from markupsafe import Markup
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.model import FACTORY, Report, Result, Severity
 from diskimage_validator.printable import printable
-from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
+from diskimage_validator.reports.grouping import CheckResults, as_listed, by_check, not_asked, waiver_of, where
 from diskimage_validator.reports.verdict import VERDICTS, counts_of, remark_on
 from diskimage_validator.sizes import format_size
 
@@ -100,7 +100,8 @@ def _sections(report: Report) -> list[Section]:
     groups = by_check(report.results)
     sections = []
     for kind, word in WORDS.items():
-        checks = [(group, [result for result in group.results if _kind(result) == kind]) for group in groups]
+        listed = as_listed(report, groups) if kind in ("pass", "skip") else groups
+        checks = [(group, [result for result in group.results if _kind(result) == kind]) for group in listed]
         found = [(group, results) for group, results in checks if results]
         if found:
             sections.append(Section(kind, word.capitalize(), found))

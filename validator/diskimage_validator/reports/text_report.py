@@ -8,7 +8,7 @@ from typing import Final, TextIO
 
 from diskimage_validator.model import FACTORY, Report, Result, Severity, Status
 from diskimage_validator.printable import printable
-from diskimage_validator.reports.grouping import CheckResults, by_check, not_asked, waiver_of, where
+from diskimage_validator.reports.grouping import CheckResults, as_listed, by_check, not_asked, waiver_of, where
 from diskimage_validator.reports.printer import Printer
 from diskimage_validator.reports.styles import STYLES, WAIVER_STYLES, plain
 from diskimage_validator.reports.verdict_line import write_verdict
@@ -25,7 +25,7 @@ def write(report: Report, stream: TextIO, threshold: Severity) -> None:
     for group in sorted(full, key=_urgency):
         shown = [result for result in group.results if result.status in (Status.FAIL, Status.ERROR)]
         _write_check(printer, report, group, shown)
-    _write_rest(printer, [group for group in groups if group not in full])
+    _write_rest(printer, as_listed(report, [group for group in groups if group not in full]))
     _write_end(printer, report)
     write_verdict(report, stream, threshold)
 
@@ -33,7 +33,7 @@ def write(report: Report, stream: TextIO, threshold: Severity) -> None:
 def write_all(report: Report, stream: TextIO, threshold: Severity) -> None:
     """Write the report with every single thing that passed or was skipped."""
     printer = Printer(stream)
-    for group in sorted(by_check(report.results), key=_urgency):
+    for group in sorted(as_listed(report, by_check(report.results)), key=_urgency):
         _write_check(printer, report, group, group.results)
     _write_end(printer, report)
     write_verdict(report, stream, threshold)

@@ -1,6 +1,6 @@
 """What a check of readiness is: what it asks, and one generator of findings over the answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,21 @@ def tell(
 ) -> Finding:
     """Return a finding that says what was tried, and when."""
     return Finding(subject, status, message, expected, actual, hint, tried=evidence.ask.tried, when=evidence.when)
+
+
+def tell_of_all(
+    evidence: Sequence[Evidence[Fact]],
+    subject: str,
+    status: Status,
+    message: str,
+    expected: str = "",
+    actual: str = "",
+    hint: str = "",
+) -> Finding:
+    """Return a finding on what several were asked; ``when`` is the moment of the last question."""
+    tried = "; ".join(dict.fromkeys(one.ask.tried for one in evidence))
+    when = max(one.when for one in evidence)
+    return Finding(subject, status, message, expected, actual, hint, tried=tried, when=when)
 
 
 def cannot_tell(evidence: Evidence[Fact], subject: str, expected: str, unknown: Unreadable) -> Finding:

@@ -33,7 +33,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks import database_servers
-from diskimage_validator.readiness.checks.base import Question, tell
+from diskimage_validator.readiness.checks.base import Question, tell_of_all
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseServer
 from diskimage_validator.readiness.rules.services.databases import DatabaseRules
@@ -66,18 +66,18 @@ def _judge(rules: DatabaseRules, evidence: list[Evidence[DatabaseServer]]) -> Fi
     if not found or len(facts) < len(evidence):
         message = f"{len(found)} of {len(evidence)} servers told their state, see database-servers"
         status = Status.ERROR if len(facts) < len(evidence) else Status.SKIP
-        return tell(evidence[0], rules.name, status, message, expected, actual)
+        return tell_of_all(evidence, rules.name, status, message, expected, actual)
     clustered = rules.cluster_size is not None or any(fact.cluster for fact in found.values())
     faults = list((_of_cluster if clustered else _of_primary)(rules, found))
     if faults:
         message = "; ".join(fault for fault, _ in faults)
-        return tell(evidence[0], rules.name, Status.FAIL, message, expected, actual, faults[0][1])
+        return tell_of_all(evidence, rules.name, Status.FAIL, message, expected, actual, faults[0][1])
     blind = {name: fact.missing for name, fact in found.items() if fact.missing}
     if blind:
         message = "; ".join(f"{rules.user} may not see replication on {name}" for name in blind)
         hint = f"give {rules.user} the privilege {', '.join(sorted(set(blind.values())))}"
-        return tell(evidence[0], rules.name, Status.ERROR, message, expected, actual, hint)
-    return tell(evidence[0], rules.name, Status.PASS, actual, expected, actual)
+        return tell_of_all(evidence, rules.name, Status.ERROR, message, expected, actual, hint)
+    return tell_of_all(evidence, rules.name, Status.PASS, actual, expected, actual)
 
 
 def _expected(rules: DatabaseRules) -> str:
@@ -97,8 +97,12 @@ def _said(fact: DatabaseServer) -> str:
         parts.append(f"{stream.detail}, lag {behind}")
     if fact.receivers and not fact.streams:
         named = f" ({fact.receivers.detail})" if fact.receivers.detail else ""
-        parts.append(f"{fact.receivers.count} replicas receive{named}")
+        parts.append(f"{_replicas(fact.receivers.count)}{named}")
     return ", ".join(parts)
+
+
+def _replicas(count: int) -> str:
+    return "1 replica receives" if count == 1 else f"{count} replicas receive"
 
 
 def _of_cluster(rules: DatabaseRules, found: dict[str, DatabaseServer]) -> Iterator[Fault]:
@@ -128,7 +132,7 @@ def _of_primary(rules: DatabaseRules, found: dict[str, DatabaseServer]) -> Itera
             yield from _of_replica(rules, name, fact)
     for name, fact in primaries.items():
         if (receivers := fact.receivers) and receivers.count < rules.min_replicas:
-            said = f"{receivers.count} replicas receive from {name}, {rules.min_replicas} are wanted"
+            said = f"{_replicas(receivers.count)} from {name}, {rules.min_replicas} are wanted"
             yield said, "look at the replicas' logs: can they reach the primary, and log in?"
         if (receivers := fact.receivers) and receivers.lag is not None and receivers.lag > rules.max_lag:
             yield f"a replica of {name} is {receivers.lag:.0f} s behind", "look at its disk and its load"

@@ -24,7 +24,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks import dns_names
-from diskimage_validator.readiness.checks.base import Question, tell
+from diskimage_validator.readiness.checks.base import Question, tell_of_all
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.dns import AskName, Lookup
 
@@ -57,11 +57,11 @@ def _judge(name: str, evidence: list[Evidence[Lookup]]) -> Finding:
             answers.setdefault(", ".join(one.fact.addresses) or str(one.fact), []).append(one.ask.target)
     answered = sum(map(len, answers.values()))
     if answered < 2:
-        return tell(
-            evidence[0], name, Status.ERROR, f"only {answered} of {len(evidence)} resolvers answered", _EXPECTED
-        )
+        message = f"only {answered} of {len(evidence)} resolvers answered"
+        return tell_of_all(evidence, name, Status.ERROR, message, _EXPECTED, hint=f"see {dns_names.ID}")
     actual = "; ".join(f"{', '.join(resolvers)}: {answer}" for answer, resolvers in answers.items())
     if len(answers) > 1:
         hint = "look at the serial of the zone on each resolver (dig SOA), and at the transfers between them"
-        return tell(evidence[0], name, Status.FAIL, f"the resolvers differ: {actual}", _EXPECTED, actual, hint)
-    return tell(evidence[0], name, Status.PASS, f"{answered} resolvers agree: {next(iter(answers))}", _EXPECTED, actual)
+        return tell_of_all(evidence, name, Status.FAIL, f"the resolvers differ: {actual}", _EXPECTED, actual, hint)
+    message = f"{answered} resolvers agree: {next(iter(answers))}"
+    return tell_of_all(evidence, name, Status.PASS, message, _EXPECTED, actual)

@@ -61,7 +61,8 @@ def check(question: Question) -> Iterator[Finding]:
         if isinstance(fact, Unreadable):
             yield cannot_tell(evidence, ask.index, expected, fact)
             continue
-        actual = f"{len(fact.files)} packages, {format_size(sum(file.size for file in fact.files))}"
+        number = "1 package" if len(fact.files) == 1 else f"{len(fact.files)} packages"
+        actual = f"{number}, {format_size(sum(file.size for file in fact.files))}"
         faults = []
         if fact.missing:
             faults.append(f"the index has no {', '.join(fact.missing)}")

@@ -28,7 +28,7 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks import zookeeper_members
-from diskimage_validator.readiness.checks.base import Question, tell
+from diskimage_validator.readiness.checks.base import Question, tell_of_all
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.zookeeper import AskMember, Member
 from diskimage_validator.readiness.facts.zookeeper import Status as ServerStatus
@@ -61,11 +61,11 @@ def _judge(rules: EnsembleRules, evidence: list[Evidence[Member]]) -> Finding:
     unknown = [one for one in evidence if isinstance(one.fact, Unreadable)]
     if unknown:
         message = f"could not ask {len(unknown)} of {len(evidence)} members, see zookeeper-members"
-        return tell(evidence[0], rules.name, Status.ERROR, message, expected, actual)
+        return tell_of_all(evidence, rules.name, Status.ERROR, message, expected, actual)
     faults = [*_of_roles(rules, states), *_of_sync(states, found), *_of_membership(rules, found)]
     if faults:
         message = "; ".join(fault for fault, _ in faults)
-        return tell(evidence[0], rules.name, Status.FAIL, message, expected, actual, faults[0][1])
+        return tell_of_all(evidence, rules.name, Status.FAIL, message, expected, actual, faults[0][1])
     leader = next((name for name, state in states.items() if state.mode == "leader"), "a single server")
     apart = max(state.zxid for state in states.values()) - min(state.zxid for state in states.values())
     version = next(iter(states.values())).version
@@ -74,7 +74,7 @@ def _judge(rules: EnsembleRules, evidence: list[Evidence[Member]]) -> Finding:
         message += f", {followers.synced} of {followers.all} followers synchronized"
     if voting := next((fact.participants for fact in found.values() if fact.participants), ()):
         message += f", {len(voting)} vote"
-    return tell(evidence[0], rules.name, Status.PASS, message, expected, actual)
+    return tell_of_all(evidence, rules.name, Status.PASS, message, expected, actual)
 
 
 def _said(fact: Member) -> str:

@@ -79,7 +79,8 @@ def _judge(question: Question, zuul: ZuulService, tenant: ZuulTenant) -> Finding
     if fact.halted:
         actual = ", ".join(fact.halted)
         return tell(state, subject, Status.FAIL, f"is halted: {actual}", _EXPECTED, actual, _HALTED)
-    actual = f"{len(fact.pipelines)} pipelines" + (f" ({shown(list(fact.pipelines))})" if fact.pipelines else "")
+    number = "1 pipeline" if len(fact.pipelines) == 1 else f"{len(fact.pipelines)} pipelines"
+    actual = number + (f" ({shown(list(fact.pipelines))})" if fact.pipelines else "")
     return tell(state, subject, Status.PASS, f"answers: {actual}", _EXPECTED, actual)
 
 

@@ -22,7 +22,11 @@ def ask_node(ask: AskNode, means: Means) -> NodeLookups:
 
 
 def _resolved(engine: Engine, name: str, timeout: float) -> tuple[str, ...]:
-    done = engine.run(["getent", "ahosts", name], timeout=timeout)
+    try:
+        done = engine.run(["getent", "ahosts", name], timeout=timeout)
+    except EngineError as error:
+        hint = error.hint or "do the resolvers in the node's resolv.conf answer? they have to refuse the name at once"
+        raise EngineError(error.message, hint) from error
     if done.status not in (0, GETENT_NOT_FOUND):
         reason = "getent: not found" if done.status == NOT_FOUND else done.stderr.strip() or f"status {done.status}"
         raise EngineError(f"getent ahosts {name} on the node: {reason}", "is it a Linux node with a C library?")
