@@ -1,6 +1,6 @@
 """A throw-away certificate authority, for trying things out without the organisation's own.
 
-It is named so that nobody takes it for a real one, lives for 30 days, and its key stays in the build folder.
+It is named so that nobody takes it for a real one, lives for 90 days, and its key stays in the build folder.
 """
 
 import datetime
@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 NAME: Final = "THROW-AWAY test CA of airgap-image-factory, do not trust"
-LIFETIME: Final = datetime.timedelta(days=30)
-MARGIN: Final = datetime.timedelta(days=7)
-"""A CA with less time left than this is replaced, so that an image built today does not fail tomorrow."""
+LIFETIME: Final = datetime.timedelta(days=90)
+MARGIN: Final = datetime.timedelta(days=37)
+"""A CA with less time left than this is replaced: the shipped policies ask for 30 days, and images last for a week."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Authority:
 
 
 def throw_away_authority(folder: Path) -> Authority:
-    """Return the throw-away CA in ``folder``; make it if there is none, or if the one there expires within a week."""
+    """Return the throw-away CA in ``folder``; make it if there is none, or if the one there expires too soon."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = Authority(folder / "throw-away-ca.pem", folder / "throw-away-ca.key")
     if not _usable(authority):
