@@ -20,9 +20,9 @@ from diskimage_validator.readiness.probes.means import Means
 
 MAX_BODY: Final = 4 * 1024 * 1024
 MAX_HEAD: Final = 256 * 1024
-"""Bytes of status, headers and a handshake."""
+"""Bytes of a status and headers."""
 FRAMES: Final = 2
-"""How much more than its size a body may take on its way, in chunks and in TLS records that are not read."""
+"""How many times its size a body may take on its way, in chunks."""
 AGENT: Final = "diskimage-validator"
 PORTS: Final = {"https": 443, "http": 80}
 
@@ -58,8 +58,7 @@ def ask_http(
     Without ``plain`` only https will do. Raises BrokenError, with the server as its place, if there is no answer, or,
     with ``whole``, if it is larger.
     """
-    parts = urllib.parse.urlsplit(url)
-    address = _address(parts, plain=plain)
+    parts, address = _place(url, plain=plain)
     sent = {"Host": parts.netloc, "User-Agent": AGENT, "Connection": "close", "Accept-Encoding": "identity"}
     connection = http.client.HTTPConnection(address.name, address.port)
     meter = Meter(means.timeout, FRAMES * limit + MAX_HEAD)
@@ -79,16 +78,16 @@ def _connected(address: Address, means: Means, meter: Meter, *, tls: bool) -> so
     return secure(link, address, metered(verifying(means.authorities), meter)) if tls else link
 
 
-def _address(parts: urllib.parse.SplitResult, *, plain: bool) -> Address:
-    """Return where the server is. Raises BrokenError for what is no URL of one: another server may have named it."""
-    place = printable(parts.geturl(), 200)
-    if parts.scheme != "https" and not (plain and parts.scheme == "http"):
-        raise BrokenError("answer", f"{place}: without TLS")
+def _place(url: str, *, plain: bool) -> tuple[urllib.parse.SplitResult, Address]:
+    """Return a URL, and where its server is. Raises BrokenError for what is none: another server may have named it."""
     try:
+        parts = urllib.parse.urlsplit(url)
         address = parse_address(parts.netloc)
-    except UsageError as error:
-        raise BrokenError("answer", f"{place}: {error.message}") from error
-    return Address(address.name, address.port or PORTS[parts.scheme])
+    except (UsageError, ValueError) as error:
+        raise BrokenError("answer", f"{printable(url, 200)}: {getattr(error, 'message', error)}") from error
+    if parts.scheme != "https" and not (plain and parts.scheme == "http"):
+        raise BrokenError("answer", f"{printable(url, 200)}: without TLS")
+    return parts, Address(address.name, address.port or PORTS[parts.scheme])
 
 
 def _read(response: http.client.HTTPResponse, limit: int, *, whole: bool) -> Reply:

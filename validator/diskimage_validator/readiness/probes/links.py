@@ -28,6 +28,7 @@ HUNG_UP: Final = (ConnectionResetError, BrokenPipeError, *ENDED)
 MAX_REASON: Final = 300
 """Characters of what a server says."""
 CLOSED: Final = "closes the connection instead of an answer"
+"""What is said of them."""
 _NO_WAY: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM})
 
 Returned = TypeVar("Returned")

@@ -11,7 +11,16 @@ from diskimage_validator.readiness.facts.tls import AskMutual, AskTls, Handshake
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.clients import load_client
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
-from diskimage_validator.readiness.probes.links import CLOSED, BrokenError, Meter, broken, dial, secure, turned_away
+from diskimage_validator.readiness.probes.links import (
+    CLOSED,
+    ENDED,
+    BrokenError,
+    Meter,
+    broken,
+    dial,
+    secure,
+    turned_away,
+)
 from diskimage_validator.readiness.probes.means import Means
 
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -77,6 +86,8 @@ def _knock(context: ssl.SSLContext, ask: AskMutual, ip: str, means: Means) -> Kn
             except OSError as error:
                 raise broken(error) from error
     except BrokenError as error:
+        if isinstance(error.__cause__, ENDED):  # in the handshake: that may become of everybody
+            return Knock("failed", error.trouble.text)
         return turned_away(error)
 
 

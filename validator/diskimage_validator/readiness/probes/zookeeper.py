@@ -44,7 +44,6 @@ CONFIGURATION: Final = "/zookeeper/config"
 """Where a server has the configuration of its ensemble, for everybody to read."""
 TLS_RECORDS: Final = (b"\x15", b"\x16")
 """How an alert and a handshake begin (RFC 8446, 5.1): not an answer to what came without TLS."""
-
 NOBODY: Final = ("refused", "unreachable", "silent")
 """Kinds of trouble with a port that is as good as closed."""
 
