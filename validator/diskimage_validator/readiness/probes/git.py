@@ -20,6 +20,7 @@ from diskimage_validator.printable import printable
 from diskimage_validator.process import NOT_FOUND, run_bounded
 from diskimage_validator.readiness.facts.git import AskRepository, Branches
 from diskimage_validator.readiness.facts.trouble import Kind, Trouble
+from diskimage_validator.readiness.probes import http
 from diskimage_validator.readiness.probes.authorities import pem_bundle
 from diskimage_validator.readiness.probes.credentials import basic
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
@@ -35,7 +36,7 @@ HEADS: Final = "refs/heads/"
 MORTAL: Final = ("setpriv", "--pdeathsig=TERM", "--", "timeout")
 """In front of a command, and of the seconds that it may take at most. Killing git alone would leave those behind that
 it has started for the connection: timeout(1) passes the signal on to all of them."""
-PORTS: Final = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+PORTS: Final = {**http.PORTS, "ssh": 22, "git": 9418}
 
 _WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
     (r"IDENTIFICATION HAS CHANGED", "tls", "its host key is another one than in 'known_hosts'"),

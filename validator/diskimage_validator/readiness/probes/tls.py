@@ -108,6 +108,6 @@ def _answer(tls: ssl.SSLSocket, address: Address, *, http: bool) -> Knock:
         return Knock("refused", CLOSED)
     status = _STATUS.match(data)
     if not status:
-        return Knock("failed", "what answers HEAD / is no HTTP")
+        return Knock("failed", "what answers HEAD / does not speak HTTP")
     code = int(status[1])
     return Knock("refused" if code in REFUSALS else "accepted", f"HTTP status {code}")
