@@ -78,6 +78,7 @@ def test_what_came_of_an_attempt(attempt: Attempt, given: dict[str, Any], outcom
         (b"HTTP/1.0 204 ", "open"),
         (b"HTTP/1.1 403 Forbidden", "declined"),
         (b"HTTP/1.1 407 Who", "unclear"),
+        (b"HTTP/1.1 429 Later", "unclear"),
         (b"HTTP/1.1 502 Bad", "unclear"),
         (b"HTTP/1.1 302 Found", "unclear"),
         (b"HTTP/1.1 2000", "unclear"),
