@@ -4,6 +4,7 @@ Gerrit is not among them, since it is in no package: its answers are recorded, i
 """
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -179,7 +180,7 @@ def test_git_daemon(lab: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "ssh", "git"])
-def test_an_interrupted_run_leaves_no_program_of_gits(lab: Lab, tmp_path: Path, scheme: str) -> None:
+def test_an_interrupted_run_leaves_neither_a_program_of_gits_nor_a_file(lab: Lab, tmp_path: Path, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         git = {"url": f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/config", "branches": ["main"]}
         if scheme == "ssh":
@@ -188,10 +189,16 @@ def test_an_interrupted_run_leaves_no_program_of_gits(lab: Lab, tmp_path: Path, 
         document = {"version": 1, "name": "test", "services": {"git": [git]}, "limits": {"timeout": 300}}
         (tmp_path / "factory.yaml").write_text(yaml.safe_dump(document))
         command = [sys.executable, "-m", "diskimage_validator", "readiness", str(tmp_path / "factory.yaml")]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        (temporary := tmp_path / "tmp").mkdir()
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        ) as running:
             link, _ = deaf.accept()
+            assert list(temporary.iterdir())
             running.terminate()
             assert running.wait(timeout=20) == 143
+        assert list(temporary.iterdir()) == []
         link.settimeout(20)
         with link, contextlib.suppress(ConnectionResetError):
             while link.recv(4096):  # the connection ends when the program that made it does

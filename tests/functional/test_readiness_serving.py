@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from diskimage_validator.readiness.probes.keystone import MAX_TOKEN
 from tests.elements.pki import make_ca, make_server
 from tests.functional.openstack_cloud import CREDENTIAL, Cloud, Image, openstack_cloud
 from tests.functional.ports import free_port
@@ -262,3 +263,11 @@ def test_zuul_says_what_it_starts_nodes_from(lab: Lab, zuul: Zuul, tmp_path: Pat
     assert "it is raw there, and the file is qcow2" in said[3]
     assert said[4].endswith("nobody tells a checksum of it")
     assert said[5].endswith("and the sha512 of what the cloud stores are that of the file")
+
+
+def test_an_endless_catalogue_of_services_is_refused(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"service-{number}": "https://service.internal" for number in range(MAX_TOKEN // 64)}
+    monkeypatch.setattr(lab.cloud, "elsewhere", many)
+    status, message = lab.says(tmp_path, {"nodepool": lab.nodepool("endless", [upload(1, identity="one")])})
+    assert status == "error"
+    assert message.endswith("an answer of more than 1 MiB")

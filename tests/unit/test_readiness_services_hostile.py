@@ -155,6 +155,11 @@ def test_a_database_that_floods_or_says_nothing(kind: str, means: Means, hasty: 
             True,
             "the server wants the password hashed more than 1000000 times",
         ),
+        (
+            struct.pack("!ii", 40, 11) + b"r=x,s=c2FsdA==,i=2_000_000_00".ljust(32, b"0"),
+            True,
+            "the server wants the password hashed more than 1000000 times",
+        ),
         (struct.pack("!ii", 23, 10) + b"SCRAM-SHA-999\0\0", True, "what answers does not speak PostgreSQL's protocol"),
     ],
 )

@@ -62,7 +62,7 @@ ASK_PASSWORD: Final = (3, 5, 10)
 SASL_CONTINUE: Final = 11
 MAX_ITERATIONS: Final = 1_000_000
 """How often SCRAM hashes the password at the server's request; 4096 by default (``scram_iterations``)."""
-_ITERATIONS: Final = re.compile(rb",i=(\d+)", re.ASCII)
+_ITERATIONS: Final = re.compile(rb",i=([^,]*)")
 HEADER: Final = 9
 """Bytes of a message up to the kind of authentication that it asks for."""
 
@@ -96,9 +96,14 @@ class _Login(Connection):  # type: ignore[misc]
         kind = struct.unpack_from("!i", data)[0]
         if kind in ASK_PASSWORD and self.password is None:
             raise BrokenError("denied", "the server asks for a password, and the factory.yaml has none for it")
-        if kind == SASL_CONTINUE and any(int(count[:9]) > MAX_ITERATIONS for count in _ITERATIONS.findall(data)):
+        if kind == SASL_CONTINUE and any(map(_is_too_much, _ITERATIONS.findall(data))):
             raise BrokenError("protocol", f"the server wants the password hashed more than {MAX_ITERATIONS} times")
         super().handle_AUTHENTICATION_REQUEST(data, context)
+
+
+def _is_too_much(count: bytes) -> bool:
+    """Return whether this is no plain number of iterations, or too large a one: int() reads ``+1`` and ``1_0`` too."""
+    return not count.isdigit() or len(count) > len(str(MAX_ITERATIONS)) or int(count) > MAX_ITERATIONS
 
 
 def _encrypted(ask: AskDatabase, means: Means, meter: Meter, context: ssl.SSLContext) -> ssl.SSLSocket:
