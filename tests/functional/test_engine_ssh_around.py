@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from diskimage_validator.engines.boot.engine import BootEngine
 from diskimage_validator.engines.ssh.around import ALONE, SMALL
 from diskimage_validator.engines.ssh.engine import SshEngine
 from diskimage_validator.errors import EngineError
@@ -103,3 +105,20 @@ def test_files_that_change_meanwhile_are_read_one_by_one(engine: SshEngine, fold
     assert engine.read(f"{MANY}/{longer}", limit=6, whole=False) == now[longer][:6]
     with pytest.raises(EngineError, match="No such file"):
         engine.read(f"{MANY}/{gone}")
+
+
+def test_a_file_that_gets_shorter_while_it_is_read_costs_nothing_else(engine: SshEngine, folder: Path) -> None:
+    large = folder / "large"
+    large.write_bytes(bytes(8 * SMALL))
+    assert engine._read(f"{MANY}/large", 0, 10) == bytes(10)
+    large.write_bytes(b"short")
+    engine._read(f"{MANY}/large", 0, 8 * SMALL)
+    assert engine._read(f"{MANY}/large", SMALL, 10) == b""
+    assert engine._read(f"{MANY}/large", 0, 10) == b"short"
+
+
+def test_what_the_kernel_has_mounted_during_a_boot_is_asked_again_at_its_end(engine: SshEngine, node: Node) -> None:
+    BootEngine._rehearse(cast("BootEngine", engine))
+    assert engine.notes == []
+    assert engine._kernel is None
+    assert "/proc" in engine._kernel_mounts()

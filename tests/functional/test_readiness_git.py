@@ -4,6 +4,7 @@ Gerrit is not among them, since it is in no package: its answers are recorded, i
 """
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -109,9 +110,9 @@ def test_a_branch_that_is_missing(lab: Lab, tmp_path: Path) -> None:
     ("path", "server", "said"),
     [
         ("/git/missing", "good", "there is no such repository"),
-        ("/broken/config", "good", "answers with status 500"),
+        ("/broken/config", "good", "answers HTTP status 500"),
         ("/page/config", "good", "what answers there is no Git server"),
-        ("/moved/config", "good", "redirects, with status 302"),
+        ("/moved/config", "good", "answers HTTP status 302"),
         ("/private/config", "good", "wants a user and a password, or others"),
         ("/git/config", "stranger", "its certificate does not verify with the bundle"),
     ],
@@ -131,10 +132,10 @@ def test_silence_and_nobody(lab: Lab, tmp_path: Path) -> None:
         for scheme in ("https", "git"):
             url = f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/config"
             bad = lab.check(tmp_path, url, limits={"timeout": 1}).bad()
-            assert bad == {"git-branches": "gave no whole answer within 1 s"}
+            assert bad == {"git-branches": "silent, no whole answer within 1 s"}
     for scheme in ("https", "git"):
         bad = lab.check(tmp_path, f"{scheme}://127.0.0.1:{free_port()}/config").bad()
-        assert bad == {"git-branches": "no connection: Connection refused"}
+        assert bad == {"git-branches": "no connection to 127.0.0.1: refused, nobody listens there"}
 
 
 def test_names_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_git_daemon(lab: Lab, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "ssh", "git"])
-def test_an_interrupted_run_leaves_no_program_of_gits(lab: Lab, tmp_path: Path, scheme: str) -> None:
+def test_an_interrupted_run_leaves_neither_a_program_of_gits_nor_a_file(lab: Lab, tmp_path: Path, scheme: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         git = {"url": f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/config", "branches": ["main"]}
         if scheme == "ssh":
@@ -188,10 +189,16 @@ def test_an_interrupted_run_leaves_no_program_of_gits(lab: Lab, tmp_path: Path, 
         document = {"version": 1, "name": "test", "services": {"git": [git]}, "limits": {"timeout": 300}}
         (tmp_path / "factory.yaml").write_text(yaml.safe_dump(document))
         command = [sys.executable, "-m", "diskimage_validator", "readiness", str(tmp_path / "factory.yaml")]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        (temporary := tmp_path / "tmp").mkdir()
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        ) as running:
             link, _ = deaf.accept()
+            assert list(temporary.iterdir())
             running.terminate()
             assert running.wait(timeout=20) == 143
+        assert list(temporary.iterdir()) == []
         link.settimeout(20)
         with link, contextlib.suppress(ConnectionResetError):
             while link.recv(4096):  # the connection ends when the program that made it does
@@ -249,7 +256,7 @@ def test_projects_and_branches_that_gerrit_lacks(lab: Lab, tmp_path: Path) -> No
     found = lab.gerrit(tmp_path, projects=projects).of("gerrit-branches")
     assert [message for _, _, message in found] == [
         "lacks stable; its branches are main",
-        "answers with status 404 Not Found",
+        "answers HTTP status 404",
     ]
 
 
@@ -258,6 +265,6 @@ def test_gerrit_with_a_login(lab: Lab, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("GERRIT_PASSWORD", PASSWORD)
     assert lab.gerrit(tmp_path, **login).bad() == {}
     monkeypatch.setenv("GERRIT_PASSWORD", "wrong donkey")
-    assert lab.gerrit(tmp_path, **login).bad() == {"gerrit-server": "answers with status 401 Unauthorized"}
+    assert lab.gerrit(tmp_path, **login).bad() == {"gerrit-server": "answers HTTP status 401"}
     page = "answers with something else than JSON (Content-Type text/html)"
     assert lab.gerrit(tmp_path, "/login").bad() == {"gerrit-server": page}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from diskimage_validator.readiness.probes.keystone import MAX_TOKEN
 from tests.elements.pki import make_ca, make_server
 from tests.functional.openstack_cloud import CREDENTIAL, Cloud, Image, openstack_cloud
 from tests.functional.ports import free_port
@@ -207,9 +208,9 @@ def test_who_does_not_answer_hides_nobody(lab: Lab, tmp_path: Path) -> None:
     found = outcome.of("image-served")
     assert [status for _, status, _ in found] == ["error"] * 7 + ["pass"]
     said = [message for _, _, message in found]
-    assert said[0].endswith("/dib-image-list: no connection: Connection refused")
+    assert said[0].endswith("/dib-image-list: no connection to 127.0.0.1: refused, nobody listens there")
     assert "html/dib-image-list: answers with something else than JSON" in said[1]
-    assert said[2].endswith("missing/dib-image-list: answers with status 404 Not Found")
+    assert said[2].endswith("missing/dib-image-list: answers HTTP status 404")
     assert said[3] == "the identity service of internal does not let this account in"
     assert said[4] == "file:bad.yaml: the cloud 'internal': auth.auth_url: missing, or not what is wanted"
     assert said[5] == "file:no.yaml is no clouds.yaml"
@@ -262,3 +263,11 @@ def test_zuul_says_what_it_starts_nodes_from(lab: Lab, zuul: Zuul, tmp_path: Pat
     assert "it is raw there, and the file is qcow2" in said[3]
     assert said[4].endswith("nobody tells a checksum of it")
     assert said[5].endswith("and the sha512 of what the cloud stores are that of the file")
+
+
+def test_an_endless_catalogue_of_services_is_refused(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"service-{number}": "https://service.internal" for number in range(MAX_TOKEN // 64)}
+    monkeypatch.setattr(lab.cloud, "elsewhere", many)
+    status, message = lab.says(tmp_path, {"nodepool": lab.nodepool("endless", [upload(1, identity="one")])})
+    assert status == "error"
+    assert message.endswith("an answer of more than 1 MiB")

@@ -79,3 +79,26 @@ def test_fuzzing_wants_a_number_of_seconds() -> None:
     done = subprocess.run([str(ROOT / "run"), "fuzz", "policy"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: 'policy' is no number of seconds\n")
+
+
+@pytest.mark.parametrize(("ending", "status"), [("return 100", 100), ("kill -TERM $BASHPID", 143), ("return 0", 0)])
+def test_no_setting_of_ours_stays_on_the_host_however_an_installation_ends(
+    ending: str, status: int, tmp_path: Path
+) -> None:
+    script = f"""
+        source <(sed -n '/^install_packages/,/^}}/p' {ROOT}/run)
+        say() {{ :; }}; has_kernel() {{ :; }}; dpkg-query() {{ :; }}; apt-get() {{ :; }}; sudo() {{ :; }}
+        wanted_packages() {{ echo postgresql; }}
+        missing_packages() {{ cat; }}
+        as_root() {{
+            case $1 in
+                install) touch {tmp_path}/setting {tmp_path}/was-there ;;
+                rm) rm {tmp_path}/setting ;;
+                env) {ending} ;;
+            esac
+        }}
+        install_packages test
+    """
+    done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", script], check=False)
+    assert done.returncode == status
+    assert [path.name for path in tmp_path.iterdir()] == ["was-there"]

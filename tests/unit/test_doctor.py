@@ -42,17 +42,19 @@ def readiness() -> dict[str, Diagnosis]:
     return {found.subject: found for found in diagnose(start=False) if found.engine == "readiness"}
 
 
-def test_skopeo_is_for_container_images_and_openssl_for_all(
+def test_skopeo_and_git_are_for_some_and_openssl_for_all(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert {name: one.message.rpartition("/")[2] for name, one in readiness().items()} == {
         "openssl": "openssl",
         "skopeo": "skopeo",
+        "git": "git",
     }
     monkeypatch.setitem(process.LOCALE, "PATH", str(tmp_path_factory.mktemp("empty")))
     found = readiness()
-    assert {name: one.ok for name, one in found.items()} == {"openssl": False, "skopeo": True}
+    assert {name: one.ok for name, one in found.items()} == {"openssl": False, "skopeo": True, "git": True}
     assert found["skopeo"].message == "not there: sizes of container images (storage.images) cannot be told"
+    assert found["git"].message == "not there: repositories (services.git) cannot be asked"
     assert found["skopeo"].remedy == "for those: install the package skopeo"
 
 

@@ -15,7 +15,7 @@ import pytest
 from diskimage_validator.endpoints import Address
 from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import EngineError, PolicyError, UsageError
-from diskimage_validator.readiness.checks.egress import working
+from diskimage_validator.readiness.checks.egress import factory_attempts, working
 from diskimage_validator.readiness.document import parse_factory
 from diskimage_validator.readiness.facts.egress import Answer, AskEgress, Attempt
 from diskimage_validator.readiness.plan import plan_rows
@@ -78,6 +78,7 @@ def test_what_came_of_an_attempt(attempt: Attempt, given: dict[str, Any], outcom
         (b"HTTP/1.0 204 ", "open"),
         (b"HTTP/1.1 403 Forbidden", "declined"),
         (b"HTTP/1.1 407 Who", "unclear"),
+        (b"HTTP/1.1 429 Later", "unclear"),
         (b"HTTP/1.1 502 Bad", "unclear"),
         (b"HTTP/1.1 302 Found", "unclear"),
         (b"HTTP/1.1 2000", "unclear"),
@@ -223,3 +224,16 @@ bootstrap:
         "bootstrap.paths[2]: give either 'address', or 'proxy' and 'target'",
         "bootstrap.paths[3]: 'port' and 'protocol' are those of an 'address'",
     ]
+
+
+def test_an_endpoint_for_its_name_only_is_not_connected_to(tmp_path: Path) -> None:
+    text = """\
+version: 1
+name: test
+endpoints:
+  - {name: mirror.internal}
+  - {name: git.internal, tls: false}
+  - {name: ssh.internal, tls: false, port: 22}
+"""
+    found = [str(attempt) for attempt in factory_attempts(parse_factory(text, "factory.yaml", tmp_path))]
+    assert found == ["mirror.internal:443 (TCP)", "ssh.internal:22 (TCP)"]

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
+from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding
-from diskimage_validator.readiness.asking import Evidence, Seen
+from diskimage_validator.readiness.asking import Ask, Evidence, Seen
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.checks.base import Question
 from diskimage_validator.readiness.document import parse_factory
 from diskimage_validator.readiness.facts.databases import Cluster, DatabaseServer, Receivers, Stream
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Trouble
-from diskimage_validator.readiness.facts.zookeeper import Doors, Followers, Member, Status
+from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember, Doors, Followers, Member, Status
 from tests.support import pki
 
 ZOOKEEPER = """\
@@ -36,19 +37,25 @@ services:
 VOTING = ("a:1:2", "b:1:2", "c:1:2")
 LEADER = Member(Status("leader", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
 FOLLOWER = Member(Status("follower", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
-DOWN = Member(trouble=Trouble("connection", "no connection"))
+DOWN = Member(trouble=Trouble("refused", "no connection"))
+SHUT, UNTOLD = Knock("refused", "no"), Knock("failed", "silent")
 PRIMARY = DatabaseServer("MariaDB 10", "TLSv1.3", True, receivers=Receivers(1))
 REPLICA = DatabaseServer("MariaDB 10", "TLSv1.3", streams=(Stream(True, 0.0, "from a"),), receivers=Receivers(0))
 NODE = DatabaseServer("MariaDB 10", "TLSv1.3", True, cluster=Cluster(3, "Primary", "Synced", True))
+ALONE = replace(NODE, cluster=Cluster(1, "Primary", "Synced", True))
 
 
 def judged(check: str, text: str, folder: Path, facts: Mapping[str, Any]) -> list[Finding]:
-    """Return what ``check`` says where each host (the name of a server) gave a fact."""
+    """Return what ``check`` says where each host (the name of a server) gave a fact, or facts by their questions."""
     (folder / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))
     factory = parse_factory(text, "factory.yaml", folder)
     asks = list(READINESS_CHECKS[check].asks(factory))
-    seen = Seen({ask: Evidence(ask, facts[ask.target.partition(":")[0]], "now") for ask in asks})
+    seen = Seen({ask: Evidence(ask, _fact(ask, facts[ask.target.partition(":")[0]]), "now") for ask in asks})
     return list(READINESS_CHECKS[check].run(Question(factory, seen, datetime.now(UTC))))
+
+
+def _fact(ask: Ask[Any], facts: Any) -> Any:
+    return facts[type(ask)] if isinstance(facts, dict) else facts
 
 
 def state(fact: Member, **changes: Any) -> Member:
@@ -78,16 +85,28 @@ def test_ensembles(a: Member, b: Member, c: Member, said: str, tmp_path: Path) -
     assert bool(finding.hint) == (str(finding.status) == "fail")
 
 
-def test_doors_that_nobody_could_try_are_passed_over(tmp_path: Path) -> None:
-    shut = Knock("refused", "no")
-    doors = {
-        "a": Doors(shut, ((2281, shut), (2181, shut))),
-        "b": Doors(Knock("failed", "no connection"), ((2281, shut), (2181, shut))),
-        "c": Doors(Knock("failed", "no connection"), ((2281, shut), (2181, Knock("accepted", "it answers")))),
-    }
-    findings = judged("zookeeper-doors", ZOOKEEPER, tmp_path, doors)
-    assert [str(finding.status) for finding in findings] == ["pass", "skip", "fail"]
-    assert findings[2].message == "port 2181: it answers"
+@pytest.mark.parametrize(
+    ("stranger", "plain", "member", "status", "said"),
+    [
+        (SHUT, SHUT, FOLLOWER, "pass", "without a certificate: no"),
+        (SHUT, SHUT, DOWN, "pass", "without a certificate: no"),
+        (UNTOLD, SHUT, DOWN, "skip", "there was no way to it, see zookeeper-members: without a certificate: silent"),
+        (UNTOLD, SHUT, FOLLOWER, "error", "could not tell: without a certificate: silent"),
+        (
+            UNTOLD,
+            SHUT,
+            Unreadable("no key", "", "UsageError"),
+            "error",
+            "could not tell: without a certificate: silent",
+        ),
+        (UNTOLD, Knock("accepted", "it answers"), DOWN, "fail", "port 2181: it answers"),
+    ],
+)
+def test_doors(stranger: Knock, plain: Knock, member: Any, status: str, said: str, tmp_path: Path) -> None:
+    facts = {AskDoors: Doors(stranger, ((2281, SHUT), (2181, plain))), AskMember: member}
+    findings = judged("zookeeper-doors", ZOOKEEPER, tmp_path, dict.fromkeys("abc", facts))
+    assert [str(finding.status) for finding in findings] == [status] * 3
+    assert findings[0].message.startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +119,10 @@ def test_doors_that_nobody_could_try_are_passed_over(tmp_path: Path) -> None:
         ("", replace(PRIMARY, receivers=Receivers(1, "", 99)), REPLICA, "fail", "a replica of a:3306 is 99 s behind"),
         ("", PRIMARY, PRIMARY, "fail", "2 servers take writes, and do not replicate each other: a:3306, b:3306"),
         ("", replace(PRIMARY, receivers=None, missing="MONITOR"), REPLICA, "error", "u may not see replication on a"),
-        ("", DatabaseServer(trouble=Trouble("login", "no")), REPLICA, "fail", "no server takes writes"),
+        ("", DatabaseServer(trouble=Trouble("denied", "no")), REPLICA, "fail", "no server takes writes"),
+        ("", PRIMARY, DatabaseServer(trouble=Trouble("denied", "no")), "fail", "b:3306 does not tell its state"),
+        ("", NODE, DatabaseServer(trouble=Trouble("denied", "no")), "fail", "b:3306 does not tell its state"),
+        ("", ALONE, ALONE, "fail", "a:3306 sees 1 nodes, 2 are wanted; b:3306 sees 1 nodes, 2 are wanted"),
         ("", NODE, NODE, "pass", "a:3306: takes writes, Primary component of 3 nodes, Synced; b:3306: "),
         (", cluster_size: 4", NODE, NODE, "fail", "a:3306 sees 3 nodes, 4 are wanted; b:3306 sees 3 nodes"),
         ("", NODE, replace(NODE, writable=False), "fail", "b:3306 is read-only"),

@@ -68,12 +68,20 @@ def _program(engine: str, name: str, package: str) -> Diagnosis:
 
 
 def _readiness() -> list[Diagnosis]:
-    """OpenSSL is a must for endpoints with TLS, and skopeo only where container images are to be mirrored."""
-    skopeo = _program(READINESS, "skopeo", "the package skopeo")
-    if not skopeo.ok:
-        message = "not there: sizes of container images (storage.images) cannot be told"
-        skopeo = Diagnosis(READINESS, "skopeo", ok=True, message=message, remedy=f"for those: {skopeo.remedy}")
-    return [_program(READINESS, "openssl", "openssl"), skopeo]
+    """OpenSSL is a must for endpoints with TLS, the others only for some lines of a ``factory.yaml``."""
+    images = _for_some("skopeo", "sizes of container images (storage.images) cannot be told")
+    return [
+        _program(READINESS, "openssl", "openssl"),
+        images,
+        _for_some("git", "repositories (services.git) cannot be asked"),
+    ]
+
+
+def _for_some(name: str, without: str) -> Diagnosis:
+    found = _program(READINESS, name, f"the package {name}")
+    if found.ok:
+        return found
+    return Diagnosis(READINESS, name, ok=True, message=f"not there: {without}", remedy=f"for those: {found.remedy}")
 
 
 def _serve() -> Diagnosis:

@@ -3,8 +3,12 @@
 Each has a file ``lock``, on which its owner holds a flock(2) for as long as it lives, however it ends. So a folder of
 ours whose lock is free was left by somebody who was killed, and whoever makes the next one removes it. Neither its age
 nor its name alone says so: what somebody else called alike, or has another owner, stays.
+
+A thread that is a daemon ends in the middle when the program does, on an interruption for example: so what is still
+there at the end of the program is removed then.
 """
 
+import atexit
 import errno
 import fcntl
 import os
@@ -39,6 +43,7 @@ class TemporaryFolder:
             lock = self._take_lock()
             if lock is not None:
                 self._lock = lock
+                _open[self] = os.getpid()
                 return
 
     def _take_lock(self) -> int | None:
@@ -59,6 +64,7 @@ class TemporaryFolder:
 
     def close(self) -> None:
         """Remove the folder. Calling it twice is harmless."""
+        _open.pop(self, None)
         lock, self._lock = self._lock, -1
         if lock >= 0:
             shutil.rmtree(self.path, ignore_errors=True)
@@ -71,6 +77,17 @@ class TemporaryFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_open: Final[dict[TemporaryFolder, int]] = {}
+"""Those that are there, and the processes that made them: what one forks off has no part in them."""
+
+
+@atexit.register
+def _close_all() -> None:
+    for folder, owner in list(_open.items()):
+        if owner == os.getpid():
+            folder.close()
 
 
 def remove_left_behind(parent: str) -> None:

@@ -163,8 +163,8 @@ class BootEngine(SshEngine):
     def _wait_for_end_of_boot(self, machine: Machine) -> str:
         """Return systemd's word for the system's state, ``running`` or ``degraded``, once all its jobs are done."""
         left = max(self._options.timeout - machine.seconds, 1.0)
-        self._rehearse()
         try:
+            self._rehearse()
             done = self.run(["systemctl", "is-system-running", "--wait"], timeout=left)
         except EngineError as error:
             machine.check()
@@ -176,8 +176,12 @@ class BootEngine(SshEngine):
         return done.stdout.strip() or "of unknown state"
 
     def _rehearse(self) -> None:
-        """List the files while the boot comes to its end, for nothing but that the node then has them in its cache."""
+        """List the files while the boot comes to its end, for nothing but that the node then has them in its cache.
+
+        Nothing of it is kept, for the boot goes on: neither what is listed, nor what the kernel has mounted by now.
+        """
         self._list_all()
+        self._kernel = None
         self.notes.clear()
 
     def _name_what_is_served(self) -> None:

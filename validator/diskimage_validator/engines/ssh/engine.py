@@ -124,16 +124,20 @@ class SshEngine(Engine):
         return self._attempt(path, lambda: self._read_now(path, offset, size))
 
     def _read_now(self, path: str, offset: int, size: int) -> bytes:
-        if self._opened is None or self._opened[0] != path:
-            # What was open is not closed in so many words: so the library asks for it without waiting for the answer.
-            self._opened = None
-            self._opened = path, *self._open(path)
-        _, file, length = self._opened
+        # What was open is not closed in so many words: so the library asks for it without waiting for the answer.
+        opened, self._opened = self._opened, None
+        if opened is None or opened[0] != path:
+            opened = path, *self._open(path)
+        _, file, length = opened
         file.seek(offset)
         end = min(offset + size, length)
         if end - offset > SMALL:  # worth several requests at a time; one brings 32 KiB
+            # Where the file got shorter meanwhile, the library would wait for their answers at the next read for ever.
             file.prefetch(end, max_concurrent_requests=64)
-        return file.read(size)
+            return file.read(size)
+        data = file.read(size)
+        self._opened = opened
+        return data
 
     def _open(self, path: str) -> tuple[SFTPFile, int]:
         file = self._rights.sftp.open(os.fsencode(path), "rb")

@@ -5,7 +5,7 @@ The primary is the server that takes writes and replicates from nobody. It has t
 seconds behind: what a replica is worth shows when the primary is gone. Which user may read that is said under ``user``.
 
 In a Galera cluster every node takes writes, and has to be in the primary component, synchronized, among at least
-``cluster_size`` nodes.
+``cluster_size`` nodes, or as many as are named.
 
 .. rubric:: Example
 
@@ -23,7 +23,8 @@ With this factory::
 
 the line passes if one of the two takes writes, and the other one streams from it.
 
-It fails if the replica has stopped, is too far behind, or takes writes as well, and if no server takes writes.
+It fails if the replica has stopped, is too far behind, or takes writes as well, if no server takes writes, and if one
+of them does not tell its state.
 """
 
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def _judge(rules: DatabaseRules, evidence: list[Evidence[DatabaseServer]]) -> Fi
         return tell_of_all(evidence, rules.name, status, message, expected, actual)
     clustered = rules.cluster_size is not None or any(fact.cluster for fact in found.values())
     faults = list((_of_cluster if clustered else _of_primary)(rules, found))
+    silent = [name for name, fact in facts.items() if fact.trouble]
+    faults += [(f"{name} does not tell its state", "see database-servers for what is wrong with it") for name in silent]
     if faults:
         message = "; ".join(fault for fault, _ in faults)
         return tell_of_all(evidence, rules.name, Status.FAIL, message, expected, actual, faults[0][1])
@@ -113,9 +116,9 @@ def _of_cluster(rules: DatabaseRules, found: dict[str, DatabaseServer]) -> Itera
         if not fact.cluster.healthy:
             said = f"{fact.cluster.status}, {fact.cluster.state}, {'ready' if fact.cluster.ready else 'not ready'}"
             yield f"{name} is no sound node of the cluster: {said}", "look at its log, and at the network between them"
-        if fact.cluster.size < (rules.cluster_size or 1):
-            wanted = f"{name} sees {fact.cluster.size} nodes, {rules.cluster_size} are wanted"
-            yield wanted, "start the missing nodes, and let them join"
+        wanted = rules.cluster_size or len(set(rules.addresses))
+        if fact.cluster.size < wanted:
+            yield f"{name} sees {fact.cluster.size} nodes, {wanted} are wanted", "start the missing nodes: they join"
         if not fact.writable:
             yield f"{name} is read-only", "set read_only=OFF"
 

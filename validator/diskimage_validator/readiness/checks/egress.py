@@ -23,8 +23,13 @@ NO_NETWORK = "have an endpoint of that family that answers; or the node has no n
 
 
 def factory_attempts(factory: Factory) -> Iterator[Attempt]:
-    """Yield what every build node needs: endpoints, at each of their addresses, and the resolvers."""
+    """Yield what every build node needs: endpoints, at each of their addresses, and the resolvers.
+
+    An endpoint without TLS for which no port is given is one for its DNS entry only.
+    """
     for endpoint in factory.rules.endpoints:
+        if not endpoint.tls and "port" not in endpoint.model_fields_set:
+            continue
         for name in endpoint.addresses or [endpoint.name]:
             yield Attempt("tcp", Address(name, endpoint.port))
     names = [endpoint.name for endpoint in factory.rules.endpoints if endpoint.address.ip is None]

@@ -16,7 +16,8 @@ With this factory::
 
 the line passes if every member ends the connection without a certificate, and nobody listens on port 2181.
 
-It fails if a member answers one of these.
+It fails if a member answers one of these. One that serves nobody is passed over: ``zookeeper-members`` tells. Where it
+serves who has a certificate, and nothing is known of who has none: ERROR.
 """
 
 from collections.abc import Iterator
@@ -26,8 +27,9 @@ from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, cannot_tell, tell
+from diskimage_validator.readiness.checks.zookeeper_members import members
 from diskimage_validator.readiness.factory import Factory
-from diskimage_validator.readiness.facts.zookeeper import AskDoors, Doors
+from diskimage_validator.readiness.facts.zookeeper import AskDoors, AskMember, Doors, Member
 from diskimage_validator.readiness.rules.services.zookeeper import EnsembleRules
 
 ID: Final = "zookeeper-doors"
@@ -38,26 +40,27 @@ LINE: Final = "Core services"
 _EXPECTED: Final = "no answer without TLS, and none without a client's certificate"
 
 
-def asks(factory: Factory) -> Iterator[AskDoors]:
-    """Yield a question per member."""
+def asks(factory: Factory) -> Iterator[AskDoors | AskMember]:
+    """Yield a question per member, and that of zookeeper-members."""
     for ensemble in factory.rules.services.zookeeper:
-        yield from _doors(ensemble)
+        for pair in _doors(ensemble):
+            yield from pair
 
 
-def _doors(ensemble: EnsembleRules) -> Iterator[AskDoors]:
-    for address in dict.fromkeys(ensemble.addresses):
-        ports = [port for port in (address.port, ensemble.plain_port) if port]
-        yield AskDoors(address, tuple(dict.fromkeys(ports)))
+def _doors(ensemble: EnsembleRules) -> Iterator[tuple[AskDoors, AskMember]]:
+    for member in members(ensemble):
+        ports = [port for port in (member.address.port, ensemble.plain_port) if port]
+        yield AskDoors(member.address, tuple(dict.fromkeys(ports))), member
 
 
 def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for every member."""
     for ensemble in question.factory.rules.services.zookeeper:
-        for ask in _doors(ensemble):
-            yield _judge(f"{ensemble.name}: {ask.address}", question.seen[ask])
+        for ask, member in _doors(ensemble):
+            yield _judge(f"{ensemble.name}: {ask.address}", question.seen[ask], question.seen[member].fact)
 
 
-def _judge(subject: str, evidence: Evidence[Doors]) -> Finding:
+def _judge(subject: str, evidence: Evidence[Doors], member: Member | Unreadable) -> Finding:
     fact = evidence.fact
     if isinstance(fact, Unreadable):
         return cannot_tell(evidence, subject, _EXPECTED, fact)
@@ -69,6 +72,8 @@ def _judge(subject: str, evidence: Evidence[Doors]) -> Finding:
         return tell(evidence, subject, Status.FAIL, "; ".join(open_doors), _EXPECTED, actual, hint)
     unknown = [f"{door}: {knock.detail}" for door, knock in knocks if knock.outcome == "failed"]
     if unknown:
-        message = f"there was no way to it, see zookeeper-members: {'; '.join(unknown)}"
-        return tell(evidence, subject, Status.SKIP, message, _EXPECTED, actual)
+        if isinstance(member, Member) and member.trouble:
+            message = f"there was no way to it, see zookeeper-members: {'; '.join(unknown)}"
+            return tell(evidence, subject, Status.SKIP, message, _EXPECTED, actual)
+        return tell(evidence, subject, Status.ERROR, f"could not tell: {'; '.join(unknown)}", _EXPECTED, actual)
     return tell(evidence, subject, Status.PASS, actual, _EXPECTED, actual)

@@ -59,6 +59,8 @@ NO_ROUTE: Final = frozenset(
 or ``blackhole`` (ip-route(8)) is found."""
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 PROXY_AUTHENTICATION_REQUIRED: Final = 407
+LATER: Final = frozenset({408, 429})
+"""Request Timeout and Too Many Requests (RFC 9110, RFC 6585): the same request may do in a while."""
 
 
 def _ip(text: str) -> str:
@@ -208,6 +210,6 @@ def _proxy_answer(ip: str, row: _Row, timeout: float) -> Answer:
         return Answer(ip, "open", f"the proxy made a tunnel (status {code})")
     if code == PROXY_AUTHENTICATION_REQUIRED:
         return Answer(ip, "unclear", "the proxy wants to know who asks (status 407)")
-    if 400 <= code < 500:
+    if 400 <= code < 500 and code not in LATER:
         return Answer(ip, "declined", f"the proxy says no (status {code})")
     return Answer(ip, "unclear", f"the proxy does not say no, but that it failed (status {code})")

@@ -6,18 +6,21 @@ are known here. The CAs that count are the factory's, and not a ``cacert`` in th
 """
 
 import json
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.readiness.probes.http import NoReplyError, Reply, ask_http
+from diskimage_validator.readiness.probes.http import Reply, ask_http
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
-HINT = "it needs auth_url, and username, password and project_name, or application_credential_id and _secret"
+HINT: Final = "it needs auth_url, and username, password and project_name, or application_credential_id and _secret"
+MAX_TOKEN: Final = 1024 * 1024
+"""Bytes of a token with its catalogue: every value in it may be wrong, and each that is costs a kilobyte."""
 
 
 class _Auth(BaseModel):
@@ -86,8 +89,8 @@ def log_in(clouds: Secret, name: str, means: Means) -> Session:
     body = json.dumps({"auth": _asked(cloud.auth)}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     try:
-        reply = ask_http(means, "POST", place, headers=headers, body=body)
-    except NoReplyError as error:
+        reply = ask_http(means, "POST", place, headers=headers, body=body, limit=MAX_TOKEN)
+    except BrokenError as error:
         raise EngineError(f"the identity service of {name}: {error}") from error
     if reply.status == 401:
         raise EngineError(f"the identity service of {name} does not let this account in", f"look at {clouds}")

@@ -34,7 +34,7 @@ class DatabaseRules(Model):
     max_lag: Annotated[float, Field(ge=0)] = 60
     """Seconds that a replica may be behind."""
     cluster_size: Annotated[int, Field(ge=1)] | None = None
-    """How many nodes of a Galera cluster see each other, at least."""
+    """How many nodes of a Galera cluster see each other, at least; as many as are named, if left out."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
