@@ -31,7 +31,7 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
             {"name": "mirror.internal", "port": ports["mirror"], **here},
             {"name": lab.members[0].name, "port": lab.members[0].port, "http": False},
             {"name": "git.internal", "port": ports["site"], "tls": False},
-            {"name": "10.1.0.10", "tls": False},  # beyond the firewall, and open
+            {"name": "10.1.0.10", "port": 443, "tls": False},  # beyond the firewall, and open
         ],
         "dns": {"resolvers": list(lab.resolvers), "public_names": ["www.example.org"], "nodes": [lab.node.url]},
         "certificates": {"bundle": "root.pem", "min_days_left": 1, "min_protocol": "TLSv1.2", "min_rsa_bits": 2048}
