@@ -110,9 +110,9 @@ def test_a_branch_that_is_missing(lab: Lab, tmp_path: Path) -> None:
     ("path", "server", "said"),
     [
         ("/git/missing", "good", "there is no such repository"),
-        ("/broken/config", "good", "answers with status 500"),
+        ("/broken/config", "good", "answers HTTP status 500"),
         ("/page/config", "good", "what answers there is no Git server"),
-        ("/moved/config", "good", "redirects, with status 302"),
+        ("/moved/config", "good", "answers HTTP status 302"),
         ("/private/config", "good", "wants a user and a password, or others"),
         ("/git/config", "stranger", "its certificate does not verify with the bundle"),
     ],
@@ -132,10 +132,10 @@ def test_silence_and_nobody(lab: Lab, tmp_path: Path) -> None:
         for scheme in ("https", "git"):
             url = f"{scheme}://127.0.0.1:{deaf.getsockname()[1]}/config"
             bad = lab.check(tmp_path, url, limits={"timeout": 1}).bad()
-            assert bad == {"git-branches": "gave no whole answer within 1 s"}
+            assert bad == {"git-branches": "silent, no whole answer within 1 s"}
     for scheme in ("https", "git"):
         bad = lab.check(tmp_path, f"{scheme}://127.0.0.1:{free_port()}/config").bad()
-        assert bad == {"git-branches": "no connection: Connection refused"}
+        assert bad == {"git-branches": "no connection to 127.0.0.1: refused, nobody listens there"}
 
 
 def test_names_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_projects_and_branches_that_gerrit_lacks(lab: Lab, tmp_path: Path) -> No
     found = lab.gerrit(tmp_path, projects=projects).of("gerrit-branches")
     assert [message for _, _, message in found] == [
         "lacks stable; its branches are main",
-        "answers with status 404 Not Found",
+        "answers HTTP status 404",
     ]
 
 
@@ -265,6 +265,6 @@ def test_gerrit_with_a_login(lab: Lab, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("GERRIT_PASSWORD", PASSWORD)
     assert lab.gerrit(tmp_path, **login).bad() == {}
     monkeypatch.setenv("GERRIT_PASSWORD", "wrong donkey")
-    assert lab.gerrit(tmp_path, **login).bad() == {"gerrit-server": "answers with status 401 Unauthorized"}
+    assert lab.gerrit(tmp_path, **login).bad() == {"gerrit-server": "answers HTTP status 401"}
     page = "answers with something else than JSON (Content-Type text/html)"
     assert lab.gerrit(tmp_path, "/login").bad() == {"gerrit-server": page}

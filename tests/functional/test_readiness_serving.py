@@ -208,9 +208,9 @@ def test_who_does_not_answer_hides_nobody(lab: Lab, tmp_path: Path) -> None:
     found = outcome.of("image-served")
     assert [status for _, status, _ in found] == ["error"] * 7 + ["pass"]
     said = [message for _, _, message in found]
-    assert said[0].endswith("/dib-image-list: no connection: Connection refused")
+    assert said[0].endswith("/dib-image-list: no connection to 127.0.0.1: refused, nobody listens there")
     assert "html/dib-image-list: answers with something else than JSON" in said[1]
-    assert said[2].endswith("missing/dib-image-list: answers with status 404 Not Found")
+    assert said[2].endswith("missing/dib-image-list: answers HTTP status 404")
     assert said[3] == "the identity service of internal does not let this account in"
     assert said[4] == "file:bad.yaml: the cloud 'internal': auth.auth_url: missing, or not what is wanted"
     assert said[5] == "file:no.yaml is no clouds.yaml"

@@ -230,13 +230,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: "
 @pytest.mark.parametrize(
     ("speak", "message"),
     [
-        (lambda tls: tls.recv(1), "gave no complete answer in 1 s"),
-        (dripping, "gave no complete answer in 1 s"),
-        (lambda tls: tls.sendall(HEAD + b"9\r\n\r\nhalf") or tls.recv(1), "gave no complete answer in 1 s"),
+        (lambda tls: tls.recv(1), "silent, no whole answer within 1 s"),
+        (dripping, "silent, no whole answer within 1 s"),
+        (lambda tls: tls.sendall(HEAD + b"9\r\n\r\nhalf") or tls.recv(1), "silent, no whole answer within 1 s"),
         (lambda tls: tls.sendall(HEAD + b"9\r\n\r\nhalf"), "the answer ends too early"),
-        (lambda tls: None, "the connection was closed instead of an answer"),
-        (lambda tls: tls.sendall(b"SSH-2.0-\x1b[2J\r\n"), "what answers is no HTTP: "),
-        (lambda tls: tls.sendall(HEAD[:17] + b"X: y\r\n" * 200 + b"\r\n"), "what answers is no HTTP: "),
+        (lambda tls: None, "closes the connection instead of an answer"),
+        (lambda tls: tls.sendall(b"SSH-2.0-\x1b[2J\r\n"), "what answers does not speak HTTP: "),
+        (lambda tls: tls.sendall(HEAD[:17] + b"X: y\r\n" * 200 + b"\r\n"), "what answers does not speak HTTP: "),
     ],
 )
 def test_silence_and_rubbish_are_no_answers(
@@ -254,6 +254,6 @@ def test_one_dead_server_does_not_hide_the_other(lab: Lab, tmp_path: Path) -> No
     dead = f"https://127.0.0.1:{free_port()}/"
     outcome = lab.check(tmp_path, logs=[{"url": dead}, {"url": lab.url("good", "logs/job-output.txt")}])
     assert [(status, message) for _, status, message in outcome.of("log-server")] == [
-        ("fail", f"{dead[8:-1]}: Connection refused"),
+        ("fail", f"{dead[8:-1]}: no connection to 127.0.0.1: refused, nobody listens there"),
         ("pass", "answers HTTP status 200, text/plain"),
     ]

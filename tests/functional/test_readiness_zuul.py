@@ -73,7 +73,7 @@ def test_everything_is_as_it_should_be(lab: Lab, tmp_path: Path) -> None:
 def test_a_tenant_that_is_missing(lab: Lab, tmp_path: Path) -> None:
     outcome = lab.check(tmp_path, tenants=[{"name": "kolla", "labels": ["any"]}])
     assert outcome.bad() == {"zuul-tenants": "there is no such tenant, but empty, images"}
-    skipped = "no answer, see zuul-tenants: answers with status 404 Not Found"
+    skipped = "no answer, see zuul-tenants: answers HTTP status 404"
     assert [outcome.of(check)[0][1:] for check in ("zuul-config", "zuul-labels")] == [("skip", skipped)] * 2
     assert outcome.status == 1
 

@@ -10,8 +10,9 @@ from diskimage_validator.errors import UsageError
 from diskimage_validator.readiness.facts.object_stores import S3Bucket, StoreRoom, SwiftContainer
 from diskimage_validator.readiness.probes import s3, swift
 from diskimage_validator.readiness.probes.buckets import BucketError
-from diskimage_validator.readiness.probes.http import NoReplyError, Reply
+from diskimage_validator.readiness.probes.http import Reply
 from diskimage_validator.readiness.probes.keystone import Session
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
@@ -71,7 +72,7 @@ def test_another_region_is_told(monkeypatch: pytest.MonkeyPatch, means: Means) -
 
 def test_a_service_that_fails_may_have_written(monkeypatch: pytest.MonkeyPatch, means: Means) -> None:
     answering(monkeypatch, s3, reply(503, b"<Code>SlowDown</Code>"))
-    with pytest.raises(NoReplyError, match=r"^HTTP status 503 SlowDown$"):
+    with pytest.raises(BrokenError, match=r"^HTTP status 503 SlowDown$"):
         bucket(means).put("name", b"x")
 
 

@@ -132,11 +132,11 @@ def test_a_database_that_floods_or_says_nothing(kind: str, means: Means, hasty: 
     started = time.monotonic()
     fact, _ = database(kind, hasty)
     assert fact.trouble is not None
-    assert fact.trouble.kind == "connection"
+    assert fact.trouble.kind == "silent"
     drops = (HEAR, b"S", TLS, HEAR, b"N", SLOWLY) if kind == "postgresql" else (b"\xff\xff\xff\0", b"x", SLOWLY)
     fact, _ = database(kind, hasty, *drops)
     assert fact.trouble is not None
-    assert fact.trouble.kind == "connection"
+    assert fact.trouble.kind == "silent"
     notice = b"N" + struct.pack("!i", 65540) + b"\0" * 65536
     packets = framed(b"\x01", 1) * 10_000
     words = (HEAR, b"S", TLS, HEAR, notice, AGAIN) if kind == "postgresql" else (packets, AGAIN)

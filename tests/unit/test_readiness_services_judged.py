@@ -37,7 +37,7 @@ services:
 VOTING = ("a:1:2", "b:1:2", "c:1:2")
 LEADER = Member(Status("leader", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
 FOLLOWER = Member(Status("follower", "3.8.0", 0x500000009, "0/0/0", 1), participants=VOTING)
-DOWN = Member(trouble=Trouble("connection", "no connection"))
+DOWN = Member(trouble=Trouble("refused", "no connection"))
 SHUT, UNTOLD = Knock("refused", "no"), Knock("failed", "silent")
 PRIMARY = DatabaseServer("MariaDB 10", "TLSv1.3", True, receivers=Receivers(1))
 REPLICA = DatabaseServer("MariaDB 10", "TLSv1.3", streams=(Stream(True, 0.0, "from a"),), receivers=Receivers(0))
@@ -119,9 +119,9 @@ def test_doors(stranger: Knock, plain: Knock, member: Any, status: str, said: st
         ("", replace(PRIMARY, receivers=Receivers(1, "", 99)), REPLICA, "fail", "a replica of a:3306 is 99 s behind"),
         ("", PRIMARY, PRIMARY, "fail", "2 servers take writes, and do not replicate each other: a:3306, b:3306"),
         ("", replace(PRIMARY, receivers=None, missing="MONITOR"), REPLICA, "error", "u may not see replication on a"),
-        ("", DatabaseServer(trouble=Trouble("login", "no")), REPLICA, "fail", "no server takes writes"),
-        ("", PRIMARY, DatabaseServer(trouble=Trouble("login", "no")), "fail", "b:3306 does not tell its state"),
-        ("", NODE, DatabaseServer(trouble=Trouble("login", "no")), "fail", "b:3306 does not tell its state"),
+        ("", DatabaseServer(trouble=Trouble("denied", "no")), REPLICA, "fail", "no server takes writes"),
+        ("", PRIMARY, DatabaseServer(trouble=Trouble("denied", "no")), "fail", "b:3306 does not tell its state"),
+        ("", NODE, DatabaseServer(trouble=Trouble("denied", "no")), "fail", "b:3306 does not tell its state"),
         ("", ALONE, ALONE, "fail", "a:3306 sees 1 nodes, 2 are wanted; b:3306 sees 1 nodes, 2 are wanted"),
         ("", NODE, NODE, "pass", "a:3306: takes writes, Primary component of 3 nodes, Synced; b:3306: "),
         (", cluster_size: 4", NODE, NODE, "fail", "a:3306 sees 3 nodes, 4 are wanted; b:3306 sees 3 nodes"),

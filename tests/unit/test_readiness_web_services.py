@@ -144,7 +144,7 @@ NAMES = "no alternative certificate subject name matches target host name 'a'"
         # libcurl with OpenSSL, which other distributions have
         (f"{NO_ACCESS}SSL certificate problem: expired\n", "tls", "its certificate does not verify: expired"),
         (f"{NO_ACCESS}SSL: {NAMES}\n", "tls", f"its certificate does not verify: {NAMES}"),
-        (f"{NO_ACCESS}The requested URL returned error: 503", "status", "answers with status 503"),
+        (f"{NO_ACCESS}The requested URL returned error: 503", "status", "answers HTTP status 503"),
         ("ssh: connect to host a port 22: No route to host\r\n", "unreachable", "no connection: No route to host"),
         ("ssh: connect to host a port 22: Connection timed out\r\n", "silent", "the connection timed out"),
         (
@@ -160,7 +160,7 @@ NAMES = "no alternative certificate subject name matches target host name 'a'"
 )
 def test_the_words_of_git_and_ssh(stderr: str, kind: str, reason: str) -> None:
     answer = said(stderr)
-    assert (answer.kind, answer.reason) == (kind, reason)
+    assert (answer.kind, answer.text) == (kind, reason)
 
 
 def test_a_bounded_program_gets_an_environment_of_ours_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:

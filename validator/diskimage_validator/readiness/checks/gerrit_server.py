@@ -22,7 +22,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.git import AskGerrit
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 
 ID: Final = "gerrit-server"
 TITLE: Final = "Gerrit"
@@ -41,7 +41,7 @@ def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for every Gerrit."""
     for ask in asks(question.factory):
         evidence = question.seen[ask]
-        if isinstance(evidence.fact, Unreadable | NoAnswer):
+        if isinstance(evidence.fact, Unreadable | Trouble):
             yield no_answer(evidence, ask.url, _EXPECTED, evidence.fact)
         else:
             version = evidence.fact.version

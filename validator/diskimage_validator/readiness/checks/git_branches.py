@@ -27,7 +27,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.git import AskRepository, Branches
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.rules.services.git import GitRepository
 
 ID: Final = "git-branches"
@@ -51,11 +51,11 @@ def check(question: Question) -> Iterator[Finding]:
         yield judge(question.seen[_ask(repository)], repository.url, repository.branches)
 
 
-def judge(evidence: Evidence[Branches | NoAnswer], subject: str, wanted: list[str]) -> Finding:
+def judge(evidence: Evidence[Branches | Trouble], subject: str, wanted: list[str]) -> Finding:
     """Return the finding on one repository."""
     expected = f"branches {shown(wanted)}"
     fact = evidence.fact
-    if isinstance(fact, Unreadable | NoAnswer):
+    if isinstance(fact, Unreadable | Trouble):
         return no_answer(evidence, subject, expected, fact)
     there = set(fact.names)
     missing = [branch for branch in wanted if branch not in there]

@@ -28,7 +28,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.nodepool import AskImages, Images
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.rules.services.nodepool import NodepoolImage
 
 ID: Final = "nodepool-images"
@@ -50,7 +50,7 @@ def check(question: Question) -> Iterator[Finding]:
         for image in nodepool.images:
             evidence, subject = question.seen[AskImages(nodepool.url)], f"{image.name} of {nodepool.url}"
             expected = "a ready build" + (f", ready in {shown(image.providers)}" if image.providers else "")
-            if isinstance(evidence.fact, Unreadable | NoAnswer):
+            if isinstance(evidence.fact, Unreadable | Trouble):
                 yield no_answer(evidence, subject, expected, evidence.fact)
                 continue
             actual, hint = _fault(image, evidence.fact)

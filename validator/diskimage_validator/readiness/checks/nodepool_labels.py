@@ -23,7 +23,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.nodepool import AskLabels
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 
 ID: Final = "nodepool-labels"
 TITLE: Final = "Labels of Nodepool"
@@ -42,7 +42,7 @@ def check(question: Question) -> Iterator[Finding]:
         if not nodepool.labels:
             continue
         evidence, expected = question.seen[AskLabels(nodepool.url)], shown(nodepool.labels)
-        if isinstance(evidence.fact, Unreadable | NoAnswer):
+        if isinstance(evidence.fact, Unreadable | Trouble):
             yield no_answer(evidence, nodepool.url, expected, evidence.fact)
             continue
         there = evidence.fact.names

@@ -27,7 +27,7 @@ from diskimage_validator.readiness.checks.nodepool_images import READY
 from diskimage_validator.readiness.checks.web_services import no_answer
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.nodepool import AskNodes
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 
 ID: Final = "nodepool-nodes"
 TITLE: Final = "Ready nodes of Nodepool"
@@ -46,7 +46,7 @@ def check(question: Question) -> Iterator[Finding]:
         for label, wanted in nodepool.ready_nodes.items():
             evidence, subject = question.seen[AskNodes(nodepool.url)], f"{label} of {nodepool.url}"
             expected = f"{wanted} ready"
-            if isinstance(evidence.fact, Unreadable | NoAnswer):
+            if isinstance(evidence.fact, Unreadable | Trouble):
                 yield no_answer(evidence, subject, expected, evidence.fact)
                 continue
             states = Counter(state for labels, state in evidence.fact.found if label in labels)

@@ -24,7 +24,7 @@ from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.nodepool import AskLauncher
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 
 ID: Final = "nodepool-ready"
 TITLE: Final = "Nodepool launchers"
@@ -43,7 +43,7 @@ def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for every launcher."""
     for ask in dict.fromkeys(asks(question.factory)):
         evidence = question.seen[ask]
-        if isinstance(evidence.fact, Unreadable | NoAnswer):
+        if isinstance(evidence.fact, Unreadable | Trouble):
             yield no_answer(evidence, ask.url, _EXPECTED, evidence.fact)
         elif evidence.fact.ready:
             yield tell(evidence, ask.url, Status.PASS, "is ready", _EXPECTED, "ready")

@@ -28,7 +28,7 @@ from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, tell
 from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zuul import AskComponents, Component, Components
 
 ID: Final = "zuul-components"
@@ -48,7 +48,7 @@ def check(question: Question) -> Iterator[Finding]:
     """Yield a finding for every Zuul and kind that it has to have; one, if it does not answer."""
     for zuul in question.factory.rules.services.zuul:
         evidence = question.seen[AskComponents(zuul.url, zuul.token)]
-        if isinstance(evidence.fact, Unreadable | NoAnswer):
+        if isinstance(evidence.fact, Unreadable | Trouble):
             yield no_answer(evidence, zuul.url, "a list of components", evidence.fact)
             continue
         for kind, wanted in zuul.components.items():
@@ -57,7 +57,7 @@ def check(question: Question) -> Iterator[Finding]:
                 yield _judge(evidence, f"{kind} of {zuul.url}", wanted, found)
 
 
-def _judge(evidence: Evidence[Components | NoAnswer], subject: str, wanted: int, found: list[Component]) -> Finding:
+def _judge(evidence: Evidence[Components | Trouble], subject: str, wanted: int, found: list[Component]) -> Finding:
     running = [one.hostname for one in found if one.state == RUNNING]
     others = [f"{one.hostname} is {one.state}" for one in found if one.state != RUNNING]
     actual = shown([f"{len(running)} running" + (f" ({shown(running)})" if running else ""), *others])

@@ -27,7 +27,7 @@ from diskimage_validator.readiness.asking import Evidence
 from diskimage_validator.readiness.checks.base import Question, cannot_tell, tell
 from diskimage_validator.readiness.checks.web_services import no_answer, shown
 from diskimage_validator.readiness.factory import Factory
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zuul import AskTenant, AskTenants, TenantStatus
 from diskimage_validator.readiness.rules.services.zuul import ZuulService, ZuulTenant
 
@@ -37,7 +37,7 @@ SEVERITY: Final = Severity.CRITICAL
 LINE: Final = "Core services"
 
 _EXPECTED: Final = "is there, and answers"
-_NOT_LOADED: Final = "answers with status 422"
+_NOT_LOADED: Final = "answers HTTP status 422"
 _HALTED: Final = "an administrator of the tenant has done that, and can take it back (POST /api/tenant/NAME/state)"
 
 
@@ -65,16 +65,16 @@ def check(question: Question) -> Iterator[Finding]:
 def _judge(question: Question, zuul: ZuulService, tenant: ZuulTenant) -> Finding:
     subject = f"{tenant.name} of {zuul.url}"
     listed, state = question.seen[AskTenants(zuul.url, zuul.token)], question.seen[ask_of(zuul, tenant)]
-    if isinstance(listed.fact, Unreadable | NoAnswer):
+    if isinstance(listed.fact, Unreadable | Trouble):
         return no_answer(listed, subject, _EXPECTED, listed.fact)
     if tenant.name not in listed.fact.names:
         there = shown(list(listed.fact.names)) or "none"
         hint = "add it to the scheduler's tenant configuration, and reconfigure; is the name right?"
         return tell(listed, subject, Status.FAIL, f"there is no such tenant, but {there}", _EXPECTED, there, hint)
     fact = state.fact
-    if isinstance(fact, Unreadable | NoAnswer):
+    if isinstance(fact, Unreadable | Trouble):
         hint = "Zuul has not loaded this tenant: look into the log of the scheduler and of the web server"
-        waiting = isinstance(fact, NoAnswer) and fact.reason.startswith(_NOT_LOADED)
+        waiting = isinstance(fact, Trouble) and fact.text.startswith(_NOT_LOADED)
         return no_answer(state, subject, _EXPECTED, fact, hint if waiting else "")
     if fact.halted:
         actual = ", ".join(fact.halted)
@@ -83,11 +83,11 @@ def _judge(question: Question, zuul: ZuulService, tenant: ZuulTenant) -> Finding
     return tell(state, subject, Status.PASS, f"answers: {actual}", _EXPECTED, actual)
 
 
-def without_status(evidence: Evidence[TenantStatus | NoAnswer], subject: str, expected: str) -> TenantStatus | Finding:
+def without_status(evidence: Evidence[TenantStatus | Trouble], subject: str, expected: str) -> TenantStatus | Finding:
     """Return the state of a tenant, or the finding on one without: only ``zuul-tenants`` calls that a failure."""
     fact = evidence.fact
     if isinstance(fact, Unreadable):
         return cannot_tell(evidence, subject, expected, fact)
-    if isinstance(fact, NoAnswer):
-        return tell(evidence, subject, Status.SKIP, f"no answer, see zuul-tenants: {fact.reason}", expected)
+    if isinstance(fact, Trouble):
+        return tell(evidence, subject, Status.SKIP, f"no answer, see zuul-tenants: {fact.text}", expected)
     return fact

@@ -25,7 +25,7 @@ from diskimage_validator.readiness.checks import zuul_components
 from diskimage_validator.readiness.checks.base import Question, cannot_tell, tell
 from diskimage_validator.readiness.checks.web_services import shown
 from diskimage_validator.readiness.factory import Factory
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zuul import AskComponents
 
 ID: Final = "zuul-versions"
@@ -49,8 +49,8 @@ def check(question: Question) -> Iterator[Finding]:
         if isinstance(fact, Unreadable):
             yield cannot_tell(evidence, ask.url, _EXPECTED, fact)
             continue
-        if isinstance(fact, NoAnswer):
-            yield tell(evidence, ask.url, Status.SKIP, f"no answer, see zuul-components: {fact.reason}", _EXPECTED)
+        if isinstance(fact, Trouble):
+            yield tell(evidence, ask.url, Status.SKIP, f"no answer, see zuul-components: {fact.text}", _EXPECTED)
             continue
         by_version: dict[str, list[str]] = {}
         for one in fact.found:

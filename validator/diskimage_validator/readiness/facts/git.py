@@ -2,7 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
 
@@ -14,7 +14,7 @@ class Branches:
 
 
 @dataclass(frozen=True)
-class AskRepository(Ask[Branches | NoAnswer]):
+class AskRepository(Ask[Branches | Trouble]):
     """The branches of the repository at ``url``; see ``GitRepository`` for the rest."""
 
     url: str
@@ -42,7 +42,7 @@ class GerritVersion:
 
 
 @dataclass(frozen=True)
-class AskGerrit(Ask[GerritVersion | NoAnswer]):
+class AskGerrit(Ask[GerritVersion | Trouble]):
     """``/config/server/version`` of the Gerrit at ``url``."""
 
     url: str
@@ -61,7 +61,7 @@ class AskGerrit(Ask[GerritVersion | NoAnswer]):
 
 
 @dataclass(frozen=True)
-class AskGerritProject(Ask[Branches | NoAnswer]):
+class AskGerritProject(Ask[Branches | Trouble]):
     """``/projects/NAME/branches/`` of the Gerrit at ``url``."""
 
     url: str

@@ -2,7 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Launcher:
 
 
 @dataclass(frozen=True)
-class AskLauncher(LauncherAsk, Ask[Launcher | NoAnswer]):
+class AskLauncher(LauncherAsk, Ask[Launcher | Trouble]):
     """``/ready``: it is answered out of the launcher's memory."""
 
     @property
@@ -42,7 +42,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class AskLabels(LauncherAsk, Ask[Labels | NoAnswer]):
+class AskLabels(LauncherAsk, Ask[Labels | Trouble]):
     """``/label-list``."""
 
     @property
@@ -65,7 +65,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class AskImages(LauncherAsk, Ask[Images | NoAnswer]):
+class AskImages(LauncherAsk, Ask[Images | Trouble]):
     """``/dib-image-list``, ``/image-list`` and ``/image-status``."""
 
     @property
@@ -82,7 +82,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class AskNodes(LauncherAsk, Ask[Nodes | NoAnswer]):
+class AskNodes(LauncherAsk, Ask[Nodes | Trouble]):
     """``/node-list``."""
 
     @property

@@ -2,7 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
 
@@ -24,7 +24,7 @@ class Components:
 
 
 @dataclass(frozen=True)
-class AskComponents(Ask[Components | NoAnswer]):
+class AskComponents(Ask[Components | Trouble]):
     """``/api/components`` of the Zuul at ``url``."""
 
     url: str
@@ -49,7 +49,7 @@ class Tenants:
 
 
 @dataclass(frozen=True)
-class AskTenants(Ask[Tenants | NoAnswer]):
+class AskTenants(Ask[Tenants | Trouble]):
     """``/api/tenants`` of the Zuul at ``url``."""
 
     url: str
@@ -80,7 +80,7 @@ class TenantStatus:
 
 
 @dataclass(frozen=True)
-class AskTenant(Ask[TenantStatus | NoAnswer]):
+class AskTenant(Ask[TenantStatus | Trouble]):
     """The state of one tenant; its labels if ``labels``."""
 
     url: str

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from diskimage_validator.readiness.facts.object_stores import StoreRoom
-from diskimage_validator.readiness.probes.http import NoReplyError, Reply
+from diskimage_validator.readiness.probes.http import Reply
+from diskimage_validator.readiness.probes.links import BrokenError
 
 
 class BucketError(Exception):
@@ -11,7 +12,7 @@ class BucketError(Exception):
 
 
 class Bucket(Protocol):
-    """All methods raise BucketError, or NoReplyError if it is not known what became of it."""
+    """All methods raise BucketError, or BrokenError if it is not known what became of it."""
 
     def look(self) -> None:
         """Return if the bucket is there."""
@@ -29,6 +30,6 @@ class Bucket(Protocol):
         """Return the quotas."""
 
 
-def answered(reply: Reply, said: str) -> BucketError | NoReplyError:
+def answered(reply: Reply, said: str) -> BucketError | BrokenError:
     """Return what an answer without success means: a server that fails may have done it nevertheless."""
-    return NoReplyError(said) if reply.status >= 500 else BucketError(said)
+    return BrokenError("status", said) if reply.status >= 500 else BucketError(said)

@@ -14,8 +14,9 @@ from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.readiness.facts.serving import CloudImage
-from diskimage_validator.readiness.probes.http import NoReplyError, ask_http
+from diskimage_validator.readiness.probes.http import ask_http
 from diskimage_validator.readiness.probes.keystone import log_in
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.web import Text
 from diskimage_validator.readiness.secret import Secret
@@ -42,7 +43,7 @@ def cloud_image(clouds: Secret, cloud: str, identity: str, path: str, means: Mea
     place = f"{base if base.endswith('/v2') else base + '/v2'}/images/{quote(identity, safe='')}"
     try:
         reply = ask_http(means, "GET", place, headers={"X-Auth-Token": session.token, "Accept": "application/json"})
-    except NoReplyError as error:
+    except BrokenError as error:
         raise EngineError(f"the image service of {cloud}: {error}") from error
     if reply.status == 404:
         return CloudImage()

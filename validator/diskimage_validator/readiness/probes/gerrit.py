@@ -11,10 +11,11 @@ from urllib.parse import quote
 from pydantic import BaseModel, TypeAdapter
 
 from diskimage_validator.readiness.facts.git import AskGerrit, AskGerritProject, Branches, GerritVersion
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.probes.credentials import basic
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
-from diskimage_validator.readiness.probes.web import Text, WebError, fetch_json
+from diskimage_validator.readiness.probes.web import Text, fetch_json
 
 PREFIX: Final = b")]}'"
 HEADS: Final = "refs/heads/"
@@ -28,23 +29,23 @@ _VERSION: Final = TypeAdapter(Text)
 _BRANCHES: Final = TypeAdapter(list[_BranchInfo])
 
 
-def ask_gerrit(ask: AskGerrit, means: Means) -> GerritVersion | NoAnswer:
+def ask_gerrit(ask: AskGerrit, means: Means) -> GerritVersion | Trouble:
     """Return the version of a Gerrit. Raises UsageError if the password cannot be read."""
     base, headers = _door(ask, means)
     try:
         return GerritVersion(fetch_json(f"{base}/config/server/version", _VERSION, means, headers, prefix=PREFIX))
-    except WebError as error:
-        return error.answer
+    except BrokenError as error:
+        return error.trouble
 
 
-def ask_gerrit_project(ask: AskGerritProject, means: Means) -> Branches | NoAnswer:
+def ask_gerrit_project(ask: AskGerritProject, means: Means) -> Branches | Trouble:
     """Return the branches of a project. Raises UsageError if the password cannot be read."""
     base, headers = _door(ask, means)
     try:
         url = f"{base}/projects/{quote(ask.project, safe='')}/branches/"
         found = fetch_json(url, _BRANCHES, means, headers, prefix=PREFIX)
-    except WebError as error:
-        return error.answer
+    except BrokenError as error:
+        return error.trouble
     return Branches(tuple(one.ref.removeprefix(HEADS) for one in found if one.ref.startswith(HEADS)))
 
 

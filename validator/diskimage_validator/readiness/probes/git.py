@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import shlex
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +19,13 @@ from diskimage_validator.policy_files import read_file
 from diskimage_validator.printable import printable
 from diskimage_validator.process import NOT_FOUND, run_bounded
 from diskimage_validator.readiness.facts.git import AskRepository, Branches
-from diskimage_validator.readiness.facts.web import Kind, NoAnswer
+from diskimage_validator.readiness.facts.trouble import Kind, Trouble
+from diskimage_validator.readiness.probes import http
 from diskimage_validator.readiness.probes.authorities import pem_bundle
 from diskimage_validator.readiness.probes.credentials import basic
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
+from diskimage_validator.readiness.probes.links import CLOSED, BrokenError, Meter, dial, silence
 from diskimage_validator.readiness.probes.means import Means
-from diskimage_validator.readiness.probes.web import explained
 from diskimage_validator.readiness.secret import Secret
 from diskimage_validator.temporary import TemporaryFolder
 
@@ -36,7 +36,7 @@ HEADS: Final = "refs/heads/"
 MORTAL: Final = ("setpriv", "--pdeathsig=TERM", "--", "timeout")
 """In front of a command, and of the seconds that it may take at most. Killing git alone would leave those behind that
 it has started for the connection: timeout(1) passes the signal on to all of them."""
-PORTS: Final = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
+PORTS: Final = {**http.PORTS, "ssh": 22, "git": 9418}
 
 _WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
     (r"IDENTIFICATION HAS CHANGED", "tls", "its host key is another one than in 'known_hosts'"),
@@ -48,10 +48,10 @@ _WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
         "tls",
         "its certificate does not verify: {}",
     ),
-    (r"(gnutls_handshake\(\) failed[^\n]*|SSL_connect[^\n]*|error:\S*SSL[^\n]*)", "tls", "TLS fails: {}"),
+    (r"(gnutls_handshake\(\) failed[^\n]*|SSL_connect[^\n]*|error:\S*SSL[^\n]*)", "tls", "TLS: {}"),
     (r"(?:[Cc]ould not resolve host|[Uu]nable to look up)[^\n]*", "name", "its name does not resolve"),
-    (r"returned error: (30[12378])", "redirect", "redirects, with status {}"),
-    (r"returned error: (40[13])", "denied", "answers with status {}"),
+    (r"returned error: (30[12378])", "redirect", "answers HTTP status {}"),
+    (r"returned error: (40[13])", "denied", "answers HTTP status {}"),
     (r"could not read Username|Authentication failed", "denied", "wants a user and a password, or others"),
     (r"Permission denied \(([^)]*)\)", "denied", "refuses this user and key ({})"),
     (r"returned error: (404)|repository '[^\n]*' not found", "absent", "there is no such repository"),
@@ -60,17 +60,17 @@ _WORDS: Final[tuple[tuple[str, Kind, str], ...]] = (
         "absent",
         "there is no such repository",
     ),
-    (r"returned error: (\d+)", "status", "answers with status {}"),
+    (r"returned error: (\d+)", "status", "answers HTTP status {}"),
     (r"not valid: is this a git repository", "answer", "what answers there is no Git server"),
     (r"Connection refused", "refused", "no connection: {}"),
     (r"No route to host|Network is unreachable", "unreachable", "no connection: {}"),
     (r"timed out", "silent", "the connection timed out"),
-    (r"hung up|Connection (?:reset|closed)|Empty reply", "refused", "closes the connection instead of an answer"),
+    (r"hung up|Connection (?:reset|closed)|Empty reply", "refused", CLOSED),
 )
 """What git, libcurl (with GnuTLS or OpenSSL) and ssh say in English, the most telling first."""
 
 
-def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
+def ask_repository(ask: AskRepository, means: Means) -> Branches | Trouble:
     """Return the branches of a repository. Raises a ValidatorError without git, or for secrets that cannot be read."""
     scheme, _, rest = ask.url.partition("://")
     place = parse_address(rest.partition("/")[0].rpartition("@")[2])
@@ -78,7 +78,7 @@ def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
     try:
         ip = _ip(address, means)
     except NoAnswerError as error:
-        return NoAnswer("name", str(error))
+        return Trouble("name", str(error))
     # A URL with git:// names no server that could be verified, and git has no setting for its address.
     url = f"git://{Address(ip, address.port)}/{rest.partition('/')[2]}" if ip and scheme == "git" else ask.url
     started = time.monotonic()
@@ -92,14 +92,14 @@ def ask_repository(ask: AskRepository, means: Means) -> Branches | NoAnswer:
             done = run_bounded(command, timeout=means.timeout, limit=MAX_REFS, environment=environment)
         except EngineError:
             if time.monotonic() - started < means.timeout:
-                return NoAnswer("answer", f"lists more than {MAX_REFS // 1024 // 1024} MiB of branches")
-            return NoAnswer("silent", f"gave no whole answer within {means.timeout:g} s")
+                return Trouble("answer", f"lists more than {MAX_REFS // 1024 // 1024} MiB of branches")
+            return Trouble("silent", silence(means.timeout))
     if done.status == 0:
         return Branches(tuple(_names(done.stdout)))
     if done.status == NOT_FOUND:
         raise EngineError("git is not installed", "install the package git")
-    if re.search("Failed to connect to|Couldn't connect to server", done.stderr):
-        return _no_connection(ip or address.name, address.port or 0, means)
+    if re.search("Failed to connect to|Couldn't connect to server|unable to connect to", done.stderr):
+        return _no_connection(Address(ip or address.name, address.port), means)
     return said(done.stderr)
 
 
@@ -117,23 +117,23 @@ def _names(text: str) -> Iterator[str]:
             yield printable(ref.removeprefix(HEADS), MAX_TEXT)
 
 
-def _no_connection(host: str, port: int, means: Means) -> NoAnswer:
-    """Say why there is no connection, which libcurl tells of no more than that."""
+def _no_connection(place: Address, means: Means) -> Trouble:
+    """Say why there is no connection, of which libcurl tells of no more than that."""
     try:
-        with socket.create_connection((host, port), means.timeout):
-            return NoAnswer("refused", "no connection at first, and one now")
-    except OSError as error:
-        return explained(error).answer
+        with dial(place, means, Meter(means.timeout)):
+            return Trouble("refused", "no connection at first, and one now")
+    except BrokenError as error:
+        return error.trouble
 
 
-def said(stderr: str) -> NoAnswer:
+def said(stderr: str) -> Trouble:
     """Return what git and ssh mean by what they wrote on standard error."""
     for pattern, kind, text in _WORDS:
         if found := re.search(pattern, stderr):
             detail = next((group for group in found.groups() if group), found[0])
-            return NoAnswer(kind, text.format(printable(detail.strip(), MAX_TEXT)))
+            return Trouble(kind, text.format(printable(detail.strip(), MAX_TEXT)))
     lines = [line.partition("fatal: ")[2] for line in stderr.splitlines() if line.startswith("fatal: ")]
-    return NoAnswer("answer", f"git cannot read it: {printable(lines[0] if lines else 'no reason', MAX_TEXT)}")
+    return Trouble("answer", f"git cannot read it: {printable(lines[0] if lines else 'no reason', MAX_TEXT)}")
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.frozen import dataclass
-from diskimage_validator.readiness.probes.http import NoReplyError, Reply, ask_http
+from diskimage_validator.readiness.probes.http import Reply, ask_http
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
@@ -89,7 +90,7 @@ def log_in(clouds: Secret, name: str, means: Means) -> Session:
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     try:
         reply = ask_http(means, "POST", place, headers=headers, body=body, limit=MAX_TOKEN)
-    except NoReplyError as error:
+    except BrokenError as error:
         raise EngineError(f"the identity service of {name}: {error}") from error
     if reply.status == 401:
         raise EngineError(f"the identity service of {name} does not let this account in", f"look at {clouds}")

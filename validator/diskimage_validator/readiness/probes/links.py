@@ -8,10 +8,12 @@ import errno
 import socket
 import ssl
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.printable import printable
+from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind, Trouble
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
 from diskimage_validator.readiness.probes.means import Means
@@ -21,16 +23,37 @@ MAX_BYTES: Final = 2 * 1024 * 1024
 ABOUT_CLIENTS: Final = ("certificate", "unknown ca", "access denied", "decrypt error")
 """In the names of alerts about a client's certificate."""
 ENDED: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+HUNG_UP: Final = (ConnectionResetError, BrokenPipeError, *ENDED)
+"""How some servers refuse a client, instead of with words of theirs."""
 MAX_REASON: Final = 300
 """Characters of what a server says."""
+CLOSED: Final = "closes the connection instead of an answer"
+"""What is said of them."""
+_NO_WAY: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM})
+
+Returned = TypeVar("Returned")
 
 
 class BrokenError(Exception):
-    """A service could not be talked to; ``trouble`` says why."""
+    """A service could not be talked to; ``trouble`` says why. As a text it begins with the service, if that is told."""
 
     def __init__(self, kind: Kind, text: str) -> None:
         super().__init__(text)
         self.trouble = Trouble(kind, printable(" ".join(text.split()), MAX_REASON))
+        self._place = ""
+
+    def at(self, address: Address) -> "BrokenError":
+        """Return the same about the service at ``address``, for those who do not say it themselves."""
+        self._place = f"{address}: "
+        return self
+
+    def __str__(self) -> str:
+        return f"{self._place}{self.trouble}"
+
+
+def silence(timeout: float) -> str:
+    """Return what is said of a service that does not answer in time."""
+    return f"silent, no whole answer within {timeout:g} s"
 
 
 class Meter:
@@ -45,8 +68,20 @@ class Meter:
         """Return how many seconds are left. Raises TimeoutError if there are none."""
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise TimeoutError(errno.ETIMEDOUT, f"not finished within {self.timeout:g} s")
+            raise self.over()
         return left
+
+    def over(self) -> TimeoutError:
+        """Return the error of who has no time left."""
+        return TimeoutError(errno.ETIMEDOUT, silence(self.timeout))
+
+    def timed(self, call: Callable[..., Returned], *arguments: Any, **named: Any) -> Returned:
+        """Return what ``call`` returns, which waits on a socket. Raises what that raises, a TimeoutError as ours."""
+        try:
+            return call(*arguments, **named)
+        except TimeoutError:
+            pass
+        raise self.over()  # out of the except clause: it is the first error, and follows from no other
 
     def took(self, size: int) -> None:
         """Note that ``size`` bytes came. Raises OSError if these were too many."""
@@ -63,14 +98,14 @@ class Metered(socket.socket):
     def recv(self, *arguments: Any) -> bytes:
         """Do as socket.recv does. Raises TimeoutError or OSError when the meter ends it."""
         self.settimeout(self.meter.left())
-        data = super().recv(*arguments)
+        data = self.meter.timed(super().recv, *arguments)
         self.meter.took(len(data))
         return data
 
     def recv_into(self, *arguments: Any) -> int:
         """Do as socket.recv_into does. Raises TimeoutError or OSError when the meter ends it."""
         self.settimeout(self.meter.left())
-        size = super().recv_into(*arguments)
+        size = self.meter.timed(super().recv_into, *arguments)
         self.meter.took(size)
         return size
 
@@ -101,42 +136,66 @@ def dial(address: Address, means: Means, meter: Meter) -> Metered:
     except NoAnswerError as error:
         raise BrokenError("name", str(error)) from error
     try:
-        plain = socket.create_connection((ip, address.port or 0), meter.left())
+        plain = meter.timed(socket.create_connection, (ip, address.port or 0), meter.left())
     except OSError as error:
-        raise BrokenError("connection", f"no connection to {ip}: {words(error)}") from error
+        raise BrokenError(_kind(error), f"no connection to {ip}: {words(error)}") from error
     link = Metered(fileno=plain.detach())
     link.meter = meter
     link.settimeout(meter.timeout)
     return link
 
 
-def secure(link: socket.socket, address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
+def secure(link: Metered, address: Address, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Return ``link`` with TLS, the server verified as ``context`` does, by the name of ``address``.
 
     Raises BrokenError, and then the connection is closed.
     """
     try:
-        return context.wrap_socket(link, server_hostname=address.name)
+        link.settimeout(link.meter.left())
+        return link.meter.timed(context.wrap_socket, link, server_hostname=address.name)
     except OSError as error:
         link.close()
-        raise tls_broken(error) from error
+        raise broken(error) from error
 
 
-def tls_broken(error: OSError) -> BrokenError:
-    """Return what an error of a connection with TLS means. In TLS 1.3 a client is refused after the handshake."""
+def broken(error: OSError) -> BrokenError:
+    """Return what an error of a connection means. In TLS 1.3 a client is refused after the handshake."""
+    if isinstance(error, HUNG_UP):
+        return BrokenError("refused", CLOSED)
     if isinstance(error, ssl.SSLCertVerificationError):
         return BrokenError("tls", f"its certificate does not verify: {error.verify_message}")
-    if isinstance(error, ssl.SSLError) and not isinstance(error, ENDED):
-        reason = (error.reason or str(error)).lower().replace("_", " ")
+    if isinstance(error, ssl.SSLError):
+        reason = _tls(error)
         if is_alert(error) and any(word in reason for word in ABOUT_CLIENTS):
-            return BrokenError("client", f"the server refuses this client: TLS: {reason}")
-        return BrokenError("tls", f"TLS: {reason}")
-    return BrokenError("connection", f"the connection failed: {words(error)}")
+            return BrokenError("client", f"the server refuses this client: {reason}")
+        return BrokenError("tls", reason)
+    text = words(error)
+    return BrokenError(_kind(error), text if isinstance(error, TimeoutError) else f"the connection failed: {text}")
+
+
+def _tls(error: ssl.SSLError) -> str:
+    return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
+
+
+def _kind(error: OSError) -> Kind:
+    if isinstance(error, TimeoutError):
+        return "silent"
+    if error.errno == errno.EMSGSIZE:
+        return "answer"
+    return "unreachable" if error.errno in _NO_WAY else "refused"
 
 
 def is_alert(error: BaseException | None) -> bool:
     """Return whether an error is what the server said of ours (RFC 8446, 6.2), and not our own."""
     return isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or "")
+
+
+def turned_away(error: BrokenError) -> Knock:
+    """Return what became of a client that got no further: it was refused, or that cannot be told."""
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLError) and is_alert(cause):
+        return Knock("refused", _tls(cause))
+    return Knock("refused" if isinstance(cause, HUNG_UP) else "failed", error.trouble.text)
 
 
 def first_of(error: BaseException, kinds: tuple[type[BaseException], ...]) -> BaseException:
@@ -156,8 +215,8 @@ def words(error: OSError) -> str:
     """Return what went wrong with a connection, for people."""
     if isinstance(error, ConnectionRefusedError):
         return "refused, nobody listens there"
+    if isinstance(error, HUNG_UP):
+        return CLOSED
     if isinstance(error, TimeoutError):
-        return error.strerror if error.strerror and error.errno != errno.ETIMEDOUT else "silent, no answer in time"
-    if isinstance(error, ENDED):
-        return "the server ended it"
+        return error.strerror or "silent, no whole answer in time"
     return (error.strerror or str(error)).lower()

@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 from diskimage_validator.errors import EngineError
 from diskimage_validator.printable import printable
 from diskimage_validator.readiness.probes.authorities import verifying
+from diskimage_validator.readiness.probes.http import explained
 from diskimage_validator.readiness.probes.means import Means
 
 MAX_DOWNLOAD: Final = 256 * 1024 * 1024
@@ -21,6 +22,8 @@ MAX_DOWNLOAD: Final = 256 * 1024 * 1024
 DOWNLOAD_FACTOR: Final = 6
 """How much longer than any other answer an index may take."""
 HINT: Final = "is the mirror up, is its CA in 'certificates.bundle', and is the path right?"
+_OF_SERVERS: Final = (ssl.SSLError, TimeoutError, ConnectionError, http.client.HTTPException)
+"""Errors that no file of this host gives."""
 
 
 @contextlib.contextmanager
@@ -77,6 +80,6 @@ def _reason(error: Exception) -> str:
         with error:
             return f"HTTP status {error.code}"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate does not verify: {cause.verify_message}"
+    if cause is not error or isinstance(error, _OF_SERVERS):
+        return str(explained(cause).trouble) if isinstance(cause, Exception) else str(cause)
     return str(getattr(cause, "strerror", None) or cause)

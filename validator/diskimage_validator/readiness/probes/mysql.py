@@ -17,7 +17,7 @@ from diskimage_validator.printable import printable
 from diskimage_validator.readiness.facts.databases import AskDatabase, Cluster, DatabaseServer, Receivers, Stream
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind
-from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, dial, first_of, tls_broken
+from diskimage_validator.readiness.probes.links import MAX_REASON, BrokenError, Meter, broken, dial, first_of
 from diskimage_validator.readiness.probes.means import Means
 
 BEGIN: Final = "START TRANSACTION READ ONLY"
@@ -26,15 +26,15 @@ VARIABLES: Final = """SHOW GLOBAL VARIABLES WHERE Variable_name IN
 STATUS: Final = """SHOW GLOBAL STATUS WHERE Variable_name IN ('Slaves_connected', 'wsrep_cluster_size',
     'wsrep_cluster_status', 'wsrep_local_state_comment', 'wsrep_ready')"""
 KINDS: Final[dict[int, Kind]] = {
-    1044: "database",  # ER_DBACCESS_DENIED_ERROR
-    1045: "login",  # ER_ACCESS_DENIED_ERROR
-    1049: "database",  # ER_BAD_DB_ERROR
-    1130: "login",  # ER_HOST_NOT_PRIVILEGED
-    1251: "login",  # ER_NOT_SUPPORTED_AUTH_MODE
-    2006: "connection",  # CR_SERVER_GONE_ERROR
-    2013: "connection",  # CR_SERVER_LOST
+    1044: "absent",  # ER_DBACCESS_DENIED_ERROR
+    1045: "denied",  # ER_ACCESS_DENIED_ERROR
+    1049: "absent",  # ER_BAD_DB_ERROR
+    1130: "denied",  # ER_HOST_NOT_PRIVILEGED
+    1251: "denied",  # ER_NOT_SUPPORTED_AUTH_MODE
+    2006: "refused",  # CR_SERVER_GONE_ERROR
+    2013: "refused",  # CR_SERVER_LOST
     2026: "tls",  # CR_SSL_CONNECTION_ERROR: PyMySQL says it where the server has no TLS
-    2059: "login",  # CR_AUTH_PLUGIN_CANNOT_LOAD
+    2059: "denied",  # CR_AUTH_PLUGIN_CANNOT_LOAD
 }
 """By error number ("Server Error Message Reference" of MySQL, "MariaDB Error Codes")."""
 DENIED: Final = 1227
@@ -96,7 +96,7 @@ def _connection(
         except pymysql.MySQLError as error:
             raise _refused(error) from error
         except OSError as error:
-            raise tls_broken(error) from error
+            raise broken(error) from error
         except RuntimeError as error:  # PyMySQL's, for what it will not do: files of ours, a library that is missing
             raise BrokenError("protocol", str(error)) from error
         except (LookupError, ValueError, TypeError, AssertionError, AttributeError, struct.error) as error:
@@ -108,7 +108,7 @@ def _refused(error: pymysql.MySQLError) -> BrokenError:
     if isinstance(first, BrokenError):
         return first
     if isinstance(first, OSError):
-        return tls_broken(first)
+        return broken(first)
     number, message = (*first.args, "", "")[:2]
     if number == NO_TLS:
         return BrokenError("tls", "the server offers no TLS")

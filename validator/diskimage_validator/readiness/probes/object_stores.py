@@ -13,7 +13,7 @@ from diskimage_validator.readiness.facts.object_stores import (
     SwiftContainer,
 )
 from diskimage_validator.readiness.probes.buckets import Bucket, BucketError
-from diskimage_validator.readiness.probes.http import NoReplyError
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 
 PREFIX: Final = "readiness-"
@@ -26,7 +26,7 @@ def ask_object_store(ask: AskObjectStore, means: Means) -> ObjectStore:
     try:
         bucket = _opened(ask.place, means)
         bucket.look()
-    except (BucketError, NoReplyError) as error:
+    except (BucketError, BrokenError) as error:
         return ObjectStore(str(error))
     if not ask.write:
         return ObjectStore()
@@ -38,7 +38,7 @@ def ask_store_room(ask: AskStoreRoom, means: Means) -> StoreRoom:
     """Return the quotas of a bucket. Raises a ValidatorError if they cannot be told."""
     try:
         return _opened(ask.place, means).room()
-    except (BucketError, NoReplyError) as error:
+    except (BucketError, BrokenError) as error:
         raise EngineError(str(error)) from error
 
 
@@ -72,13 +72,13 @@ def _written_and_read(bucket: Bucket, name: str, content: bytes, means: Means) -
     """Return what is wrong. Raises BucketError if nothing was written."""
     try:
         bucket.put(name, content)
-    except NoReplyError as error:
+    except BrokenError as error:
         return f"cannot write into it: {error}"
     if not means.traces.rest(0):
         return "interrupted"
     try:
         same = bucket.get(name) == content
-    except (BucketError, NoReplyError) as error:
+    except (BucketError, BrokenError) as error:
         return f"cannot read what was written: {error}"
     return "" if same else "what is read is not what was written"
 
@@ -87,6 +87,6 @@ def _removed(bucket: Bucket, name: str) -> str:
     """Remove the object and return what is left: its name and why, or nothing."""
     try:
         bucket.delete(name)
-    except (BucketError, NoReplyError) as error:
+    except (BucketError, BrokenError) as error:
         return f"the object {name} may be left there: {error}"
     return ""

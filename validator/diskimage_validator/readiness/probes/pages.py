@@ -5,7 +5,8 @@ from typing import Final
 
 from diskimage_validator.printable import decode, printable
 from diskimage_validator.readiness.facts.pages import AskPage, Page
-from diskimage_validator.readiness.probes.http import NoReplyError, ask_http
+from diskimage_validator.readiness.probes.http import ask_http
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 
 MAX_TEXT: Final = 1024 * 1024
@@ -17,7 +18,7 @@ def ask_page(ask: AskPage, means: Means) -> Page:
     """Return what is at a URL."""
     try:
         reply = ask_http(means, "GET", ask.url, headers={"Accept-Encoding": "gzip"}, limit=MAX_TEXT, whole=False)
-    except NoReplyError as error:
+    except BrokenError as error:
         return Page(trouble=str(error))
     encoding = printable(reply.headers.get("content-encoding", "").strip().lower(), 40)
     body = reply.body

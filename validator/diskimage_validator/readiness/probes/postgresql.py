@@ -22,13 +22,14 @@ from diskimage_validator.readiness.facts.databases import AskDatabase, DatabaseS
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Kind
 from diskimage_validator.readiness.probes.links import (
+    CLOSED,
     MAX_REASON,
     BrokenError,
     Meter,
+    broken,
     dial,
     first_of,
     secure,
-    tls_broken,
     words,
 )
 from diskimage_validator.readiness.probes.means import Means
@@ -48,7 +49,7 @@ RECEIVERS: Final = """SELECT application_name, coalesce(host(client_addr), 'this
     FROM pg_stat_replication WHERE pid NOT IN
     (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)
     ORDER BY 1, 2 LIMIT 100"""
-KINDS: Final[dict[str, Kind]] = {"28000": "login", "28P01": "login", "3D000": "database", "42501": "database"}
+KINDS: Final[dict[str, Kind]] = {"28000": "denied", "28P01": "denied", "3D000": "absent", "42501": "absent"}
 """By SQLSTATE ("PostgreSQL Error Codes")."""
 NOT_ALLOWED: Final = "28000"
 STRANGE: Final = "what answers does not speak PostgreSQL's protocol"
@@ -94,7 +95,7 @@ class _Login(Connection):  # type: ignore[misc]
         """Answer a request. Raises BrokenError for one that cannot be answered, or should not be."""
         kind = struct.unpack_from("!i", data)[0]
         if kind in ASK_PASSWORD and self.password is None:
-            raise BrokenError("login", "the server asks for a password, and the factory.yaml has none for it")
+            raise BrokenError("denied", "the server asks for a password, and the factory.yaml has none for it")
         if kind == SASL_CONTINUE and any(map(_is_too_much, _ITERATIONS.findall(data))):
             raise BrokenError("protocol", f"the server wants the password hashed more than {MAX_ITERATIONS} times")
         super().handle_AUTHENTICATION_REQUEST(data, context)
@@ -116,7 +117,7 @@ def _encrypted(ask: AskDatabase, means: Means, meter: Meter, context: ssl.SSLCon
         answer = link.recv(1)
     except OSError as error:
         link.close()
-        raise tls_broken(error) from error
+        raise broken(error) from error
     if answer == b"S":
         return secure(link, ask.address, context)
     link.close()
@@ -153,10 +154,10 @@ def _broken(error: BaseException) -> BrokenError:
     if isinstance(first, DatabaseError):
         return _refused(first)
     if isinstance(first, OSError):
-        return tls_broken(first)
+        return broken(first)
     if "network error" in str(first):
-        return BrokenError("connection", "the server ended the connection")
-    return BrokenError("login", f"cannot log in: {first}")
+        return BrokenError("refused", CLOSED)
+    return BrokenError("denied", f"cannot log in: {first}")
 
 
 def _refused(error: DatabaseError) -> BrokenError:

@@ -14,8 +14,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 from diskimage_validator.errors import EngineError
 from diskimage_validator.readiness.facts.serving import AskServing, Serving, Upload
 from diskimage_validator.readiness.probes.cloud_images import cloud_image
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
-from diskimage_validator.readiness.probes.web import Text, WebError, fetch_json
+from diskimage_validator.readiness.probes.web import Text, fetch_json
 
 READY: Final = "ready"
 Form = TypeVar("Form")
@@ -114,6 +115,6 @@ def _state(upload: _ZuulUpload) -> str:
 def _fetch(ask: AskServing, path: str, form: TypeAdapter[Form], means: Means) -> Form:
     try:
         return fetch_json(f"{ask.url}/{path}", form, means)
-    except WebError as error:
+    except BrokenError as error:
         name = "the launcher's web application" if ask.service == "nodepool" else "Zuul's web server"
-        raise EngineError(f"{ask.url}/{path}: {error}", f"is this {name}, and does it run?") from error
+        raise EngineError(f"{ask.url}/{path}: {error.trouble}", f"is this {name}, and does it run?") from error

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import socket
 import ssl
 from typing import Final
 
@@ -12,6 +11,16 @@ from diskimage_validator.readiness.facts.tls import AskMutual, AskTls, Handshake
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.clients import load_client
 from diskimage_validator.readiness.probes.dns import NoAnswerError, address_of
+from diskimage_validator.readiness.probes.links import (
+    CLOSED,
+    ENDED,
+    BrokenError,
+    Meter,
+    broken,
+    dial,
+    secure,
+    turned_away,
+)
 from diskimage_validator.readiness.probes.means import Means
 
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -64,27 +73,22 @@ def ask_mutual(ask: AskMutual, means: Means) -> Mutual:
     except NoAnswerError as error:
         failed = Knock("failed", str(error))
         return Mutual(failed, failed)
-    return Mutual(_knock(known, ask, ip, means.timeout), _knock(stranger, ask, ip, means.timeout))
+    return Mutual(_knock(known, ask, ip, means), _knock(stranger, ask, ip, means))
 
 
-def _knock(context: ssl.SSLContext, ask: AskMutual, ip: str, timeout: float) -> Knock:
+def _knock(context: ssl.SSLContext, ask: AskMutual, ip: str, means: Means) -> Knock:
     try:
-        link = socket.create_connection((ip, ask.address.port or HTTPS), timeout)
-    except OSError as error:
-        return Knock("failed", f"no connection: {error.strerror or error}")
-    with link:
-        try:
-            with context.wrap_socket(link, server_hostname=ask.address.name) as tls:
+        link = dial(Address(ip, ask.address.port or HTTPS), means, Meter(means.timeout))
+        with secure(link, ask.address, context) as tls:
+            tls.settimeout(means.timeout)  # all of it: that somebody stays silent is an answer
+            try:
                 return _answer(tls, ask.address, http=ask.http)
-        except ssl.SSLCertVerificationError as error:
-            return Knock("failed", f"its certificate does not verify: {error.verify_message}")
-        except ssl.SSLError as error:
-            reason = (error.reason or str(error)).lower().replace("_", " ")
-            return Knock("refused" if "alert" in reason else "failed", f"TLS: {reason}")
-        except (ConnectionResetError, BrokenPipeError):
-            return Knock("refused", "the connection was reset")
-        except OSError as error:
-            return Knock("failed", f"the connection failed: {error.strerror or error}")
+            except OSError as error:
+                raise broken(error) from error
+    except BrokenError as error:
+        if isinstance(error.__cause__, ENDED):  # in the handshake: that may become of everybody
+            return Knock("failed", error.trouble.text)
+        return turned_away(error)
 
 
 def _answer(tls: ssl.SSLSocket, address: Address, *, http: bool) -> Knock:
@@ -101,9 +105,9 @@ def _answer(tls: ssl.SSLSocket, address: Address, *, http: bool) -> Knock:
     if not http:
         return Knock("accepted", "the server speaks") if data else Knock("accepted", "the server closes it in order")
     if not data:
-        return Knock("refused", "the server closes the connection instead of an answer")
+        return Knock("refused", CLOSED)
     status = _STATUS.match(data)
     if not status:
-        return Knock("failed", "what answers HEAD / is no HTTP")
+        return Knock("failed", "what answers HEAD / does not speak HTTP")
     code = int(status[1])
     return Knock("refused" if code in REFUSALS else "accepted", f"HTTP status {code}")

@@ -11,7 +11,8 @@ from diskimage_validator.errors import ValidatorError
 from diskimage_validator.printable import printable
 from diskimage_validator.process import NOT_FOUND
 from diskimage_validator.readiness.facts.pages import AskWebPath, WebPath
-from diskimage_validator.readiness.probes.http import NoReplyError, Reply, ask_http
+from diskimage_validator.readiness.probes.http import Reply, ask_http
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 
 PREFIX: Final = "readiness-"
@@ -31,7 +32,7 @@ def ask_web_path(ask: AskWebPath, means: Means) -> WebPath:
         try:
             # Asked too early, as somebody does who waits for a log: a cache that keeps that answer is found out.
             early = ask_http(means, "GET", url, whole=False)
-        except NoReplyError as error:
+        except BrokenError as error:
             return WebPath(trouble=f"no file was written: {error}")
         content = f"{word} readiness"
         with means.traces.leaving():
@@ -65,7 +66,7 @@ def _wait(ask: AskWebPath, means: Means, url: str, content: str, early: Reply) -
 def _differs(means: Means, url: str, content: str, early: Reply) -> str:
     try:
         reply = ask_http(means, "GET", url, whole=False)
-    except NoReplyError as error:
+    except BrokenError as error:
         return str(error)
     if reply.status != 200:
         again = ", as before it was written" if reply.status == early.status else ""

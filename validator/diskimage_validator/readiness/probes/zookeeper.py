@@ -26,14 +26,14 @@ from diskimage_validator.readiness.facts.zookeeper import (
 from diskimage_validator.readiness.probes.authorities import verifying
 from diskimage_validator.readiness.probes.clients import load_client
 from diskimage_validator.readiness.probes.links import (
-    ENDED,
+    CLOSED,
     BrokenError,
     Meter,
+    broken,
     dial,
-    is_alert,
     metered,
     secure,
-    tls_broken,
+    turned_away,
 )
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.probes.zookeeper_session import session
@@ -44,8 +44,8 @@ CONFIGURATION: Final = "/zookeeper/config"
 """Where a server has the configuration of its ensemble, for everybody to read."""
 TLS_RECORDS: Final = (b"\x15", b"\x16")
 """How an alert and a handshake begin (RFC 8446, 5.1): not an answer to what came without TLS."""
-HUNG_UP: Final = (ConnectionResetError, BrokenPipeError, *ENDED)
-"""How some servers refuse a client, instead of with an alert."""
+NOBODY: Final = ("refused", "unreachable", "silent")
+"""Kinds of trouble with a port that is as good as closed."""
 
 
 def ask_member(ask: AskMember, means: Means) -> Member:
@@ -86,7 +86,7 @@ def _word(word: bytes, address: Address, means: Means, meter: Meter, context: ss
             while len(data) < MAX_WORD and (more := link.recv(MAX_WORD)):
                 data += more
         except OSError as error:
-            raise tls_broken(error) from error
+            raise broken(error) from error
         return decode(data), link.version() or ""
 
 
@@ -107,7 +107,7 @@ def _with_session(ask: AskMember, means: Means, context: ssl.SSLContext, digest:
                         opened.read(ask.chroot)
                     participants = parse_participants(decode(opened.read(CONFIGURATION)))
             except OSError as error:
-                raise tls_broken(error) from error
+                raise broken(error) from error
     except BrokenError as error:
         trouble = error.trouble
     taken = (time.monotonic() - started) * 1000
@@ -124,9 +124,8 @@ def _stranger(address: Address, means: Means) -> Knock:
     try:
         said, _ = _word(b"srvr", address, means, meter, metered(verifying(means.authorities), meter))
     except BrokenError as error:
-        refused = is_alert(error.__cause__) or isinstance(error.__cause__, HUNG_UP)
-        return Knock("refused" if refused else "failed", str(error.trouble))
-    return Knock("accepted", "it answers") if said else Knock("refused", "the server ended the connection")
+        return turned_away(error)
+    return Knock("accepted", "it answers") if said else Knock("refused", CLOSED)
 
 
 def _plain(address: Address, port: int, means: Means) -> Knock:
@@ -139,7 +138,7 @@ def _plain(address: Address, port: int, means: Means) -> Knock:
                 link.sendall(b"srvr\n")  # five bytes: a TLS server waits for that many before it ends this
                 data = link.recv(MAX_WORD)
     except BrokenError as error:
-        closed = error.trouble.kind == "connection"
+        closed = error.trouble.kind in NOBODY
         return Knock("refused" if closed else "failed", str(error.trouble))
     if data and not data.startswith(TLS_RECORDS):
         return Knock("accepted", "it answers without TLS")

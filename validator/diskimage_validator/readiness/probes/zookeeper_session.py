@@ -39,17 +39,17 @@ class Session:
         self._send(int_int_struct.pack(AUTH_XID, Auth.type) + Auth(0, "digest", credentials).serialize())
         error, _ = self._reply(AUTH_XID)
         if error:
-            raise BrokenError("login", f"the digest is refused: {_name(error)}")
+            raise BrokenError("denied", f"the digest is refused: {_name(error)}")
 
     def read(self, path: str) -> bytes:
-        """Return the data of a node. Raises BrokenError, of the kind ``database`` where it is missing or forbidden."""
+        """Return the data of a node. Raises BrokenError, of the kind ``absent`` where it is missing or forbidden."""
         error, packet = self._ask(GetData.type, GetData(path, False).serialize())
         if error == NO_NODE:
-            raise BrokenError("database", f"there is no node {path}")
+            raise BrokenError("absent", f"there is no node {path}")
         if error == NO_AUTH:
-            raise BrokenError("database", f"this client may not read the node {path}")
+            raise BrokenError("absent", f"this client may not read the node {path}")
         if error == UNAUTHENTICATED:
-            raise BrokenError("login", "the server ends sessions that do not authenticate themselves")
+            raise BrokenError("denied", "the server ends sessions that do not authenticate themselves")
         if error:
             raise BrokenError("session", f"the server refuses to read {path}: {_name(error)}")
         try:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from diskimage_validator.readiness.facts.web import NoAnswer
+from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.facts.zuul import (
     AskComponents,
     AskTenant,
@@ -16,8 +16,9 @@ from diskimage_validator.readiness.facts.zuul import (
     TenantStatus,
 )
 from diskimage_validator.readiness.probes.credentials import bearer
+from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
-from diskimage_validator.readiness.probes.web import Text, WebError, fetch_json
+from diskimage_validator.readiness.probes.web import Text, fetch_json
 from diskimage_validator.readiness.secret import Secret
 
 Form = TypeVar("Form")
@@ -60,33 +61,33 @@ _TENANT_STATUS: Final = TypeAdapter(_TenantStatus)
 _SWITCHES: Final = ("trigger_queue_discarding", "trigger_queue_paused", "result_queue_paused")
 
 
-def ask_components(ask: AskComponents, means: Means) -> Components | NoAnswer:
+def ask_components(ask: AskComponents, means: Means) -> Components | Trouble:
     """Return all processes of Zuul. Raises UsageError if the token cannot be read."""
     try:
         kinds = _fetch(ask.url, "components", _COMPONENTS, ask.token, means)
-    except WebError as error:
-        return error.answer
+    except BrokenError as error:
+        return error.trouble
     found = [Component(kind, one.hostname, one.state, one.version or "") for kind in kinds for one in kinds[kind]]
     return Components(tuple(sorted(found, key=lambda one: (one.kind, one.hostname))))
 
 
-def ask_tenants(ask: AskTenants, means: Means) -> Tenants | NoAnswer:
+def ask_tenants(ask: AskTenants, means: Means) -> Tenants | Trouble:
     """Return the names of all tenants. Raises UsageError if the token cannot be read."""
     try:
         return Tenants(tuple(one.name for one in _fetch(ask.url, "tenants", _NAMED, ask.token, means)))
-    except WebError as error:
-        return error.answer
+    except BrokenError as error:
+        return error.trouble
 
 
-def ask_tenant(ask: AskTenant, means: Means) -> TenantStatus | NoAnswer:
+def ask_tenant(ask: AskTenant, means: Means) -> TenantStatus | Trouble:
     """Return the state of a tenant. Raises UsageError if the token cannot be read."""
     path = f"tenant/{quote(ask.tenant, safe='')}"
     try:
         status = _fetch(ask.url, f"{path}/status", _STATUS, ask.token, means)
         errors = _fetch(ask.url, f"{path}/tenant-status", _TENANT_STATUS, ask.token, means)
         labels = _fetch(ask.url, f"{path}/labels", _NAMED, ask.token, means) if ask.labels else None
-    except WebError as error:
-        return error.answer
+    except BrokenError as error:
+        return error.trouble
     reason = f" ({status.state.reason})" if status.state.reason else ""
     return TenantStatus(
         tuple(one.name for one in status.pipelines),
