@@ -280,8 +280,10 @@ def test_servers_that_offer_no_tls_are_not_sent_a_password(lab: Lab, tmp_path: P
     lab.pg[0].set("ssl", "off")
     said = lab.check("postgresql", tmp_path).bad()
     lab.pg[0].reset("ssl")
-    silent = f"no server takes writes; {lab.servers('postgresql')[0]} does not tell its state"
-    assert said == {"database-servers": "the server offers no TLS", "database-replication": silent}
+    assert said == {
+        "database-servers": "the server offers no TLS",
+        "database-replication": f"no server takes writes; {lab.servers('postgresql')[0]} does not tell its state",
+    }
     with mariadb.mariadb(lab.empty, None) as server:
         server.ask(*mariadb.CONTENT)
         outcome = lab.check("mysql", tmp_path, servers=[f"db1.internal:{server.port}"])

@@ -270,4 +270,4 @@ def test_an_endless_catalogue_of_services_is_refused(lab: Lab, tmp_path: Path, m
     monkeypatch.setattr(lab.cloud, "elsewhere", many)
     status, message = lab.says(tmp_path, {"nodepool": lab.nodepool("endless", [upload(1, identity="one")])})
     assert status == "error"
-    assert message.endswith("an answer of more than 1 MiB")
+    assert message.endswith("more than 1 MiB")

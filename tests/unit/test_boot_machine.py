@@ -10,7 +10,7 @@ import pytest
 from diskimage_validator.engines import kvm
 from diskimage_validator.engines.boot import machine as machine_module
 from diskimage_validator.engines.boot import qemu
-from diskimage_validator.engines.boot.machine import Machine, MachineDiedError, accelerators
+from diskimage_validator.engines.boot.machine import COUNTDOWN, Machine, MachineDiedError, accelerators
 from diskimage_validator.engines.boot.options import BootOptions, Served
 from diskimage_validator.engines.boot.waiting import telling, wait_for_host_key
 from diskimage_validator.errors import EngineError, UsageError
@@ -75,6 +75,18 @@ def test_nobody_answers_in_a_machine_with_nothing_to_boot(drives: qemu.Drives, t
     assert running(str(drives.overlay.parent)) == []
     assert b"SeaBIOS" in log.read_bytes()
     assert any(step.startswith("booting under TCG") and "boot" in step.partition(": ")[2].lower() for step in steps)
+
+
+def test_a_machine_that_ends_in_its_menu_is_one_that_died(drives: qemu.Drives, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine("tcg", drives, OPTIONS, [])
+    try:
+        monkeypatch.setattr(machine, "last_line", lambda: f"{COUNTDOWN} in 1s.")
+        machine._service.stop()
+        machine.skip_menu()
+        with pytest.raises(MachineDiedError, match="QEMU ended"):
+            machine.check()
+    finally:
+        machine.kill()
 
 
 def test_a_machine_that_does_not_listen_to_anybody_is_switched_off(

@@ -11,7 +11,7 @@ from diskimage_validator.readiness.facts.object_stores import S3Bucket, StoreRoo
 from diskimage_validator.readiness.probes import s3, swift
 from diskimage_validator.readiness.probes.buckets import BucketError
 from diskimage_validator.readiness.probes.http import Reply
-from diskimage_validator.readiness.probes.keystone import Session
+from diskimage_validator.readiness.probes.keystone import Session, log_in
 from diskimage_validator.readiness.probes.links import BrokenError
 from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
@@ -131,3 +131,11 @@ def test_quotas_of_swift(
     )
     assert store.room() == StoreRoom(None, 7, ACCOUNT, quota, used)
     assert asked == [f"HEAD {ACCOUNT}/a%20b%3F%23%25", f"HEAD {ACCOUNT}"]
+
+
+def test_a_password_in_the_url_of_keystone_is_not_repeated(means: Means, tmp_path: Path) -> None:
+    auth = "{auth_url: 'https://u:hidden@keystone.invalid/v3', username: u, password: hidden, project_name: p}"
+    (tmp_path / "clouds.yaml").write_text(f"clouds: {{internal: {{auth: {auth}}}}}")
+    with pytest.raises(UsageError, match="auth_url: missing, or not what is wanted") as seen:
+        log_in(Secret("file", "clouds.yaml"), "internal", means)
+    assert "hidden" not in f"{seen.value.message} {seen.value.hint}"

@@ -90,7 +90,8 @@ class Machine:
         """Press Enter, once, where GRUB counts down to what it is going to boot: nobody is there to choose."""
         if not self._has_skipped and self._qmp and COUNTDOWN in self.last_line():
             self._has_skipped = True
-            self._qmp.execute("human-monitor-command", **{"command-line": "sendkey ret"})
+            with suppress(EngineError):  # then the menu is waited for, or ``check`` says that the machine has ended
+                self._qmp.execute("human-monitor-command", **{"command-line": "sendkey ret"})
 
     @property
     def seconds(self) -> float:

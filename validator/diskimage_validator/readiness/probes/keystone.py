@@ -6,10 +6,10 @@ are known here. The CAs that count are the factory's, and not a ``cacert`` in th
 """
 
 import json
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from diskimage_validator.errors import EngineError, UsageError
 from diskimage_validator.frozen import dataclass
@@ -24,7 +24,8 @@ MAX_TOKEN: Final = 1024 * 1024
 
 
 class _Auth(BaseModel):
-    auth_url: str
+    auth_url: Annotated[str, Field(pattern=r"^[^@\s]+$")]
+    """Without a user and a password in it: messages name the server."""
     username: str = ""
     user_id: str = ""
     password: str = ""
