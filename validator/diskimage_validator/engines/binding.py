@@ -8,9 +8,11 @@ environment's interpreter has the same ABI as the system's, the system's module 
 import importlib
 import importlib.util
 import sys
+import threading
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from diskimage_validator.errors import EngineError
 
@@ -18,6 +20,8 @@ REMEDY = (
     "install the distribution's package (Debian, Ubuntu: python3-guestfs; RHEL, Fedora: python3-libguestfs; SUSE: "
     "python3-libguestfs) and run under that distribution's Python version"
 )
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""For another thread, a module that is still being loaded here is there already, and has nothing in it."""
 
 
 def system_folders() -> list[Path]:
@@ -32,6 +36,11 @@ def system_folders() -> list[Path]:
 
 def load_guestfs() -> ModuleType:
     """Return the module ``guestfs``. Raises EngineError with the remedy if this interpreter cannot have it."""
+    with _ONE_AT_A_TIME:
+        return _load_guestfs()
+
+
+def _load_guestfs() -> ModuleType:
     try:
         return importlib.import_module("guestfs")
     except ImportError:
