@@ -52,7 +52,7 @@ def asks(factory: Factory) -> Iterator[AskTenants | AskTenant]:
 
 def ask_of(zuul: ZuulService, tenant: ZuulTenant) -> AskTenant:
     """Return the question about one tenant, which is the same for all checks that ask about it."""
-    return AskTenant(zuul.url, tenant.name, bool(tenant.labels), zuul.token)
+    return AskTenant(zuul.url, zuul.token, tenant.name, bool(tenant.labels))
 
 
 def check(question: Question) -> Iterator[Finding]:

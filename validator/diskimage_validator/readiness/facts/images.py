@@ -8,15 +8,20 @@ from diskimage_validator.readiness.asking import Ask
 
 
 @dataclass(frozen=True)
-class AskImage(Ask[Facts]):
-    """The trust stores of the disk image at ``path``."""
+class FileAsk:
+    """What all questions are about: the file at ``path``, of this host, so that nothing is contacted."""
 
     path: str
 
     @property
     def target(self) -> str:
-        """A file of this host: nothing is contacted."""
+        """The file."""
         return self.path
+
+
+@dataclass(frozen=True)
+class AskImage(FileAsk, Ask[Facts]):
+    """The trust stores of the disk image at ``path``."""
 
     @property
     def what(self) -> str:
@@ -25,16 +30,10 @@ class AskImage(Ask[Facts]):
 
 
 @dataclass(frozen=True)
-class AskNodeImage(Ask[Facts]):
+class AskNodeImage(FileAsk, Ask[Facts]):
     """What ``policy``, named as in the ``factory.yaml``, or nobody if that is empty, asks of the image at ``path``."""
 
-    path: str
     policy: str
-
-    @property
-    def target(self) -> str:
-        """A file of this host."""
-        return self.path
 
     @property
     def what(self) -> str:
@@ -51,15 +50,8 @@ class ImageIdentity:
 
 
 @dataclass(frozen=True)
-class AskImageFile(Ask[ImageIdentity]):
+class AskImageFile(FileAsk, Ask[ImageIdentity]):
     """Which image the file at ``path`` is; what is in it is not looked at."""
-
-    path: str
-
-    @property
-    def target(self) -> str:
-        """A file of this host."""
-        return self.path
 
     @property
     def what(self) -> str:
@@ -78,15 +70,8 @@ class StoredReport:
 
 
 @dataclass(frozen=True)
-class AskReport(Ask[StoredReport]):
+class AskReport(FileAsk, Ask[StoredReport]):
     """What the report at ``path`` says."""
-
-    path: str
-
-    @property
-    def target(self) -> str:
-        """A file of this host."""
-        return self.path
 
     @property
     def what(self) -> str:

@@ -7,6 +7,19 @@ from diskimage_validator.readiness.secret import Secret
 
 
 @dataclass(frozen=True)
+class ZuulAsk:
+    """Whom all questions go to: the web server at ``url``, with a ``token`` where its API is not for everybody."""
+
+    url: str
+    token: Secret | None
+
+    @property
+    def target(self) -> str:
+        """The web server."""
+        return self.url
+
+
+@dataclass(frozen=True)
 class Component:
     """A process of Zuul. ``state``: initializing, running, paused or stopped; ``version``: empty if it tells none."""
 
@@ -24,16 +37,8 @@ class Components:
 
 
 @dataclass(frozen=True)
-class AskComponents(Ask[Components | Trouble]):
+class AskComponents(ZuulAsk, Ask[Components | Trouble]):
     """``/api/components`` of the Zuul at ``url``."""
-
-    url: str
-    token: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The web server."""
-        return self.url
 
     @property
     def what(self) -> str:
@@ -49,16 +54,8 @@ class Tenants:
 
 
 @dataclass(frozen=True)
-class AskTenants(Ask[Tenants | Trouble]):
+class AskTenants(ZuulAsk, Ask[Tenants | Trouble]):
     """``/api/tenants`` of the Zuul at ``url``."""
-
-    url: str
-    token: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The web server."""
-        return self.url
 
     @property
     def what(self) -> str:
@@ -80,18 +77,11 @@ class TenantStatus:
 
 
 @dataclass(frozen=True)
-class AskTenant(Ask[TenantStatus | Trouble]):
+class AskTenant(ZuulAsk, Ask[TenantStatus | Trouble]):
     """The state of one tenant; its labels if ``labels``."""
 
-    url: str
     tenant: str
     labels: bool
-    token: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The web server."""
-        return self.url
 
     @property
     def what(self) -> str:
