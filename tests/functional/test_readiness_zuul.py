@@ -110,7 +110,9 @@ def test_a_component_that_is_paused(lab: Lab, tmp_path: Path) -> None:
 
 def test_versions_that_differ(lab: Lab, tmp_path: Path) -> None:
     with lab.services.stranger("old-executor", "14.2.0"):
-        outcome = lab.waiting(tmp_path, lambda outcome: bool(outcome.bad()), components={"executor": 2})
+        # Until the stranger is known there is one executor too few, which is bad, too.
+        known = "zuul-versions"
+        outcome = lab.waiting(tmp_path, lambda outcome: known in outcome.bad(), components={"executor": 2})
     assert list(outcome.bad()) == ["zuul-versions"]
     assert outcome.bad()["zuul-versions"].startswith("they differ: 14.2.0: executor old-executor; 14.")
 
