@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from airgap_image_factory.dib import check_sudo, program, search_path
+from airgap_image_factory.dib import program, search_path
 from airgap_image_factory.dib_process import run_dib
 from airgap_image_factory.errors import BuildError
 from airgap_image_factory.gate.front import interruption, is_interrupted
@@ -48,7 +48,6 @@ def build(
     validate-root writes its reports to ``reports``. Returns its verdict; with a bad one the build has ended there.
     Raises BuildError if anything else fails.
     """
-    check_sudo()
     own = scratch / "elements"
     own.mkdir()
     # Whatever the caller's ELEMENTS_PATH calls by this name, it is ours that judges.

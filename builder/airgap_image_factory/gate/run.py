@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from airgap_image_factory.dib import check_sudo
 from airgap_image_factory.errors import BuildError
 from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
 from airgap_image_factory.gate.build import build, outer_elements_path
@@ -72,6 +73,7 @@ def run_gate(invocation: Invocation, environment: Mapping[str, str], log: BuildL
     if before is not None and before.inputs == inputs and (left := before.remaining(time.time())) > 0:
         return _again(before, left, log)
     memory.prepare()
+    check_sudo()  # before there is a folder that only sudo may remove
     return _decide(gate, memory, before, inputs)
 
 
