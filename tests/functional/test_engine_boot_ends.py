@@ -74,6 +74,16 @@ def test_a_machine_that_nobody_answers_in_is_an_error_with_its_last_words(call: 
     assert "\x1b" not in done.stderr
 
 
+def test_a_log_on_a_full_disk_ends_nothing_but_the_log(call: Call) -> None:
+    command = call.command("--boot-timeout", "5", "--serial-log", "/dev/full")
+    done = subprocess.run(command, env=call.environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 3
+    assert "error: no SSH server answers within 5 s" in done.stderr
+    assert "SeaBIOS" in done.stderr
+    assert "the serial log is not complete: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_everything_at_once(call: Call, number: signal.Signals, status: int) -> None:
     # A shell that starts the tests in the background has SIGINT ignored.

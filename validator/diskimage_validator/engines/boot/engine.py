@@ -202,7 +202,8 @@ class BootEngine(SshEngine):
         try:
             if machine:
                 machine.kill()
-            if self._logged_in:
+            if machine and self._logged_in:
+                self.notes += [machine.log_trouble] if machine.log_trouble else []
                 super().close()
         finally:
             self._logged_in = False
