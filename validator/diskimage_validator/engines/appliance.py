@@ -140,7 +140,12 @@ def _launch_once(add_drives: Callable[[Any], None], attempt: Attempt) -> Any:
             try:
                 handle.launch()
             except RuntimeError as error:
-                raise (RuntimeError(hang.reason) if hang.reason else error) from error
+                # The first call after launch(), where the handler of a signal runs that came meanwhile. Were it the
+                # call of an ExitStack, an exception of that handler would keep it from undoing anything.
+                problem = _first_line(error)
+                if hang.interrupted:  # and the handler raised nothing
+                    raise EngineError("the start of the libguestfs appliance was interrupted") from error
+                raise RuntimeError(hang.reason or problem) from error
         undo.pop_all()
     return handle
 
