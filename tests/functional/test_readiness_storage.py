@@ -16,12 +16,13 @@ import pytest
 from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.ports import free_port
 from tests.functional.readiness_images import put_image
-from tests.functional.readiness_lab import Outcome, nginx, presenting, readiness
+from tests.functional.readiness_lab import Outcome, dnsmasq, nginx, presenting, readiness
 from tests.functional.registry import Registry, registry
 
 BASE, OURS, ARM = os.urandom(200_000), os.urandom(30_000), os.urandom(40_000)
 """Layers: of random bytes, for a registry stores them as they are sent."""
 ROOM = {"path": "/tmp"}
+MIRROR = "mirror.internal"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Lab:
 
     def check(self, folder: Path, **storage: Any) -> Outcome:
         certificates = {"bundle": str(self.folder / "root.pem")}
+        more = {"dns": storage.pop("dns")} if "dns" in storage else {}
         storage.setdefault("mirrors", [ROOM])
-        return readiness(folder, storage=storage, certificates=certificates, limits={"timeout": 10})
+        return readiness(folder, storage=storage, certificates=certificates, limits={"timeout": 10}, **more)
 
 
 def stanza(name: str, size: int, depends: str = "", provides: str = "") -> str:
@@ -70,8 +72,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (served / "Packages.xz").write_bytes(lzma.compress(INDEX.encode()))
     (served / "second").write_text(INDEX + stanza("more", 4000))
     (served / "damaged.xz").write_bytes(lzma.compress(INDEX.encode())[:-40])
-    server = make_server(root, ["127.0.0.1"])
+    server = make_server(root, ["127.0.0.1", MIRROR])
     settings = f"location /served/ {{ root {folder}; }} location /away {{ return 302 http://127.0.0.1:1/x; }}"
+    settings += "absolute_redirect off; location /moved/ { return 302 /served/Packages.xz; }"
     with (
         registry(folder / "registry", server, root) as running,
         nginx(folder, {"mirror": presenting(server, settings=settings)}) as ports,
@@ -151,6 +154,19 @@ def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     assert outcome.status == 1
 
 
+def test_names_of_mirrors_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> None:
+    """And a redirection within the mirror is followed."""
+    index = f"{lab.mirror}/".replace("127.0.0.1", MIRROR).replace("/served/", "/moved/Packages.xz")
+    with dnsmasq(f"--host-record={MIRROR},127.0.0.1") as resolver:
+        dns = {"resolvers": [resolver]}
+        assert lab.check(tmp_path, packages=[{"index": index}], dns=dns).bad() == {}
+        lost = index.replace(MIRROR, "mirrors.internal")
+        outcome = lab.check(tmp_path, packages=[{"index": lost}], dns=dns)
+    assert outcome.bad()["storage-packages"] == f"{lost}: mirrors.internal does not resolve ({resolver}: REFUSED)"
+    (found,) = [one for one in outcome.results if one["check"] == "storage-packages"]
+    assert found["hint"] == "add it to the zone, or correct the factory.yaml: see dns-names"
+
+
 def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path: Path) -> None:
     dead = free_port()
     index = {"index": f"{lab.mirror}/Packages.xz"}
@@ -166,7 +182,7 @@ def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path
     packages = outcome.of("storage-packages")
     assert [status for _, status, _ in packages] == ["pass", *["error"] * 4]
     said = [message for _, _, message in packages[1:]]
-    assert said[0].endswith(": the connection failed: refused, nobody listens there")
+    assert said[0].endswith(": no connection to 127.0.0.1: refused, nobody listens there")
     assert said[1].endswith("HTTP status 404")
     assert "damaged: " in said[2]
     assert said[3].endswith("redirects to http://127.0.0.1:1/x")
