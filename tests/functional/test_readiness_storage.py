@@ -5,19 +5,23 @@ import hashlib
 import json
 import lzma
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import bcrypt
 import pytest
+import yaml
 
 from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.ports import free_port
 from tests.functional.readiness_images import put_image
 from tests.functional.readiness_lab import Outcome, dnsmasq, nginx, presenting, readiness
 from tests.functional.registry import Registry, registry
+from tests.functional.traces import FORGET_LOOPS
 
 BASE, OURS, ARM = os.urandom(200_000), os.urandom(30_000), os.urandom(40_000)
 """Layers: of random bytes, for a registry stores them as they are sent."""
@@ -208,6 +212,43 @@ def test_a_registry_and_a_mirror_of_another_ca_are_not_believed(lab: Lab, tmp_pa
     outcome = readiness(tmp_path, storage=storage, certificates={"bundle": "other.pem"})
     assert "certificate signed by unknown authority" in outcome.bad()["storage-images"]
     assert "its certificate does not verify" in outcome.bad()["storage-packages"]
+
+
+TRUSTING: Final = f"""\
+{FORGET_LOOPS}set -e
+mount --bind "$1" /etc/ssl/certs/ca-certificates.crt
+shift
+exec "$@"
+"""
+
+
+def test_a_ca_that_only_this_host_trusts_is_not_in_the_bundle(lab: Lab, tmp_path: Path) -> None:
+    """The host's store has the registry's CA in a mount namespace; without a bundle it is what counts."""
+    (tmp_path / "other.pem").write_bytes(make_ca("Other root").cert_pem)
+    factory: dict[str, Any] = {"version": 1, "name": "test"}
+    factory["storage"] = {"images": [lab.image("kolla/base:1")], "mirrors": [ROOM]}
+    wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", TRUSTING, "sh", lab.folder / "root.pem"]
+    statuses = []
+    for certificates in ({}, {"certificates": {"bundle": "other.pem"}}):
+        (tmp_path / "factory.yaml").write_text(yaml.safe_dump({**factory, **certificates}))
+        command = [*wrapper, sys.executable, "-m", "diskimage_validator", "readiness", tmp_path / "factory.yaml"]
+        done = subprocess.run([*command, "--format", "json"], check=False, text=True, capture_output=True)
+        results = json.loads(done.stdout)["results"]
+        statuses += [(one["status"], one["message"]) for one in results if one["check"] == "storage-images"]
+    (trusted, _), (status, message) = statuses
+    assert (trusted, status) == ("pass", "error")
+    assert message.endswith("certificate signed by unknown authority")
+
+
+def test_a_registry_whose_name_this_host_does_not_know(lab: Lab, tmp_path: Path) -> None:
+    """It is skopeo that asks, and only the resolvers of this host, whatever 'dns' says."""
+    with dnsmasq("--host-record=registry.invalid,127.0.0.1") as resolver:
+        image = {"image": f"registry.invalid:{lab.registry.port}/kolla/base:1"}
+        outcome = lab.check(tmp_path, images=[image], dns={"resolvers": [resolver]})
+    (found,) = [one for one in outcome.results if one["check"] == "storage-images"]
+    assert found["status"] == "error"
+    assert "lookup registry.invalid" in found["message"]
+    assert found["hint"].startswith("skopeo asks the resolvers of this host, not those of 'dns'")
 
 
 def test_credentials_come_from_a_secret(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
