@@ -227,11 +227,11 @@ def test_a_ca_that_only_this_host_trusts_is_not_in_the_bundle(lab: Lab, tmp_path
     (tmp_path / "other.pem").write_bytes(make_ca("Other root").cert_pem)
     factory: dict[str, Any] = {"version": 1, "name": "test"}
     factory["storage"] = {"images": [lab.image("kolla/base:1")], "mirrors": [ROOM]}
-    wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", TRUSTING, "sh", lab.folder / "root.pem"]
+    wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", TRUSTING, "sh", f"{lab.folder}/root.pem"]
+    command = [*wrapper, sys.executable, "-m", "diskimage_validator", "readiness", f"{tmp_path}/factory.yaml"]
     statuses = []
     for certificates in ({}, {"certificates": {"bundle": "other.pem"}}):
         (tmp_path / "factory.yaml").write_text(yaml.safe_dump({**factory, **certificates}))
-        command = [*wrapper, sys.executable, "-m", "diskimage_validator", "readiness", tmp_path / "factory.yaml"]
         done = subprocess.run([*command, "--format", "json"], check=False, text=True, capture_output=True)
         results = json.loads(done.stdout)["results"]
         statuses += [(one["status"], one["message"]) for one in results if one["check"] == "storage-images"]
