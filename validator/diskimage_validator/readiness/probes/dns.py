@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import time
+from functools import partial
 from typing import Final
 
 import dns.exception
@@ -120,8 +121,16 @@ def address_of(name: str, resolvers: tuple[Address, ...], timeout: float) -> str
     except dns.resolver.NoResolverConfiguration as error:
         raise NoAnswerError("this host has no resolver, and the factory names none") from error
     said: dict[Address, Lookup] = {}
-    for resolver, found in answers(asked, lambda resolver: look_up(resolver, name, timeout), len(asked)):
+    for resolver, found in answers(asked, partial(_told, name=name, timeout=timeout), len(asked)):
         if found.addresses:
             return found.addresses[0]
         said[resolver] = found
     raise NoAnswerError(f"{name} does not resolve ({'; '.join(f'{one}: {said[one]}' for one in asked)})")
+
+
+def _told(resolver: Address, name: str, timeout: float) -> Lookup:
+    """Return what look_up returns, and also where an answer breaks it: the others must not wait for that in vain."""
+    try:
+        return look_up(resolver, name, timeout)
+    except Exception as error:
+        return Lookup(trouble=f"no answer that can be read ({type(error).__name__})")
