@@ -148,7 +148,13 @@ def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     assert outcome.bad()["storage-packages"] == (
         "the index has no podmam; nothing in the index satisfies broken: nowhere | nobody"
     )
-    assert outcome.status == 1
+    base, multi = (f"127.0.0.1:{lab.registry.port}/kolla/{name}:1" for name in ("base", "multi"))
+    assert outcome.bad()["storage-room"] == (
+        f"could not tell: the size of {base} for linux/arm64: see storage-images;"
+        f" the size of {multi} for linux/s390x: see storage-images;"
+        f" the size of what is not in {lab.mirror}/Packages.xz: see storage-packages"
+    )
+    assert outcome.status == 3
 
 
 def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ With this factory::
 the line passes if the image has 600 MiB, and 2 TB and what is free at ``/srv/mirror`` are 1200 MiB or more.
 
 It fails if they are less. If a size or a room cannot be told, the rest may be too much already; if it is not, nothing
-is known: ERROR.
+is known: ERROR. So it is with a platform or a package that is wanted and not there: that has a size, too.
 """
 
 from collections.abc import Iterator
@@ -36,6 +36,7 @@ from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.checks import object_store_room, storage_images, storage_packages
 from diskimage_validator.readiness.checks.base import Question
+from diskimage_validator.readiness.checks.object_store_room import Unknown
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.storage import AskSpace, Stored
 from diskimage_validator.sizes import format_size
@@ -79,7 +80,8 @@ def check(question: Question) -> Iterator[Finding]:
     message = f"{format_size(room)} for {expected}"
     hint = ""
     if unknown_room or (unknown and needed <= room):
-        status, message = Status.ERROR, f"could not tell: {'; '.join([*unknown, *unknown_room])}"
+        status, message = Status.ERROR, f"could not tell: {'; '.join(what for what, _ in [*unknown, *unknown_room])}"
+        hint = next((hint for _, hint in [*unknown, *unknown_room] if hint), "")
     elif needed > room:
         status, hint = Status.FAIL, f"add {format_size(needed - room)}, or mirror less"
     else:
@@ -87,28 +89,39 @@ def check(question: Question) -> Iterator[Finding]:
     yield Finding(SUBJECT, status, message, expected, actual, hint, tried=tried, when=when)
 
 
-def _wanted(question: Question) -> tuple[dict[str, list[Stored]], list[str]]:
+def _wanted(question: Question) -> tuple[dict[str, list[Stored]], list[Unknown]]:
     """Return what has to be stored by source, and whose size is not known."""
     found: dict[str, list[Stored]] = {}
-    unknown = []
+    unknown: list[Unknown] = []
     for image in storage_images.asks(question.factory):
         images = question.seen[image].fact
         if isinstance(images, Unreadable):
-            unknown.append(f"the size of {image.image}: see {storage_images.ID}")
+            unknown.append(_without_size(image.image, storage_images.ID))
         else:
+            if images.missing:
+                what = f"{image.image} for {', '.join(images.missing)}"
+                unknown.append(_without_size(what, storage_images.ID))
             found.setdefault(f"images of {image.target}", []).extend(images.blobs)
     for index in storage_packages.asks(question.factory):
         packages = question.seen[index].fact
         if isinstance(packages, Unreadable):
-            unknown.append(f"the size of {index.index}: see {storage_packages.ID}")
+            unknown.append(_without_size(index.index, storage_packages.ID))
         else:
+            if packages.missing or packages.unmet:
+                what = f"what is not in {', '.join(index.indices)}"
+                unknown.append(_without_size(what, storage_packages.ID))
             found.setdefault(f"packages of {index.target}", []).extend(packages.files)
     return found, unknown
 
 
-def _room(question: Question) -> tuple[int, list[str], list[str]]:
+def _without_size(what: str, check: str) -> Unknown:
+    return f"the size of {what}: see {check}", f"mend what {check} tells of it"
+
+
+def _room(question: Question) -> tuple[int, list[str], list[Unknown]]:
     """Return the room of all mirrors, that of each in words, and of which it is not known."""
-    room, places, unknown = 0, [], []
+    room, places = 0, []
+    unknown: list[Unknown] = []
     seen: set[tuple[str, str]] = set()
     for store in question.factory.rules.storage.mirrors if question.factory.rules.storage else ():
         if store.object_store:
@@ -119,7 +132,7 @@ def _room(question: Question) -> tuple[int, list[str], list[str]]:
             continue
         fact = question.seen[AskSpace(store.node, store.path)].fact
         if isinstance(fact, Unreadable):
-            unknown.append(f"the room at {store.path}: {fact.reason}")
+            unknown.append((f"the room at {store.path}: {fact.reason}", fact.hint))
         elif (store.node, fact.mountpoint) in seen:
             places.append(f"{store}: on the same file system")
         else:
