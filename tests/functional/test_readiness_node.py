@@ -61,6 +61,16 @@ def test_a_node_that_resolves_a_public_name_and_has_no_room(node: Node, tmp_path
     assert " for 181.9 TiB: 2 times 90.9 TiB (packages of this host " in message
 
 
+def test_a_file_system_that_is_mounted_twice_counts_once(node: Node, tmp_path: Path) -> None:
+    """Both folders are bind mounts of this host's on the node."""
+    server = node.server
+    storage = mirror(server, tmp_path, "/usr/bin")
+    storage["mirrors"].append({"node": server.url, "path": "/usr/sbin"})
+    (room,) = [one for one in check(server, tmp_path, storage=storage).results if one["check"] == "storage-room"]
+    assert room["status"] == "pass"
+    assert room["actual"].endswith(" free; /usr/sbin: on the same file system)")
+
+
 def test_a_node_that_cannot_be_asked_is_no_verdict(node: Node, tmp_path: Path) -> None:
     server, other = node.server, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ" + "A" * 42
     nowhere = check(server, tmp_path, storage=mirror(server, tmp_path, "/no/such/folder"))

@@ -2,7 +2,8 @@
 
 The size is the sum over all images and packages, where a layer that several images share, and a package that several
 indices list, counts once; the finding tells it by source, and what sources have in common. The room is the free space
-of the file systems under ``mirrors`` (one file system counts once), on this host or on a node; what is left of the
+of the file systems under ``mirrors``, on this host or on a node, where one file system counts once, by whatever mounts
+(bind mounts, subvolumes, folders of one NFS export) its folders are reached; what is left of the
 quotas of object stores; and quotas as stated. So ask before the mirrors are filled, or with a smaller factor
 afterwards.
 
@@ -32,6 +33,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from diskimage_validator.facts.base import Unreadable
+from diskimage_validator.facts.live.space import Space
 from diskimage_validator.model import Finding, Severity, Status
 from diskimage_validator.readiness.asking import Ask
 from diskimage_validator.readiness.checks import object_store_room, storage_images, storage_packages
@@ -133,11 +135,22 @@ def _room(question: Question) -> tuple[int, list[str], list[Unknown]]:
         fact = question.seen[AskSpace(store.node, store.path)].fact
         if isinstance(fact, Unreadable):
             unknown.append((f"the room at {store.path}: {fact.reason}", fact.hint))
-        elif (store.node, fact.mountpoint) in seen:
+        elif (system := _file_system(store.node, fact)) in seen:
             places.append(f"{store}: on the same file system")
         else:
-            seen.add((store.node, fact.mountpoint))
+            seen.add(system)
             room += fact.free
             places.append(f"{store}: {format_size(fact.free)} free")
     more = object_store_room.rooms(question)
     return room + more[0], places + more[1], unknown + more[2]
+
+
+def _file_system(node: str, space: Space) -> tuple[str, str]:
+    """Return what a file system is known by, however often it is mounted.
+
+    An export, ``HOST:/PATH``, is the same for all nodes. A name without a slash, ``tmpfs``, is that of many: there it is
+    the mount point.
+    """
+    if ":/" in space.source:
+        return "", space.source
+    return node, space.source if "/" in space.source else space.mountpoint
