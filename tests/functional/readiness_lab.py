@@ -63,6 +63,11 @@ class Outcome:
         """Return check to message of what failed or could not be told; of several of a check, the last."""
         return {one["check"]: one["message"] for one in self.results if one["status"] in ("fail", "error")}
 
+    def at_a_loss(self) -> list[tuple[str, str]]:
+        """Return check and message of what failed or could not be told, and does not say what to do: of nothing."""
+        bad = [one for one in self.results if one["status"] in ("fail", "error")]
+        return [(one["check"], one["message"]) for one in bad if not one["hint"]]
+
     def asked(self) -> set[str]:
         """Return the checks that the factory asked for."""
         return {one["check"] for one in self.results if one["message"] != "the policy does not ask for it"}
@@ -74,7 +79,9 @@ def readiness(folder: Path, *options: str, **sections: Any) -> Outcome:
     file, output = folder / "factory.yaml", folder / "readiness.json"
     file.write_text(yaml.safe_dump(document))
     status = run(["readiness", str(file), "--format", "json", "--output", str(output), "--quiet", *options])
-    return Outcome(status, json.loads(output.read_text())["results"])
+    outcome = Outcome(status, json.loads(output.read_text())["results"])
+    assert outcome.at_a_loss() == []
+    return outcome
 
 
 @contextlib.contextmanager

@@ -60,7 +60,9 @@ def judged(check: str, text: str, folder: Path, facts: Mapping[str, Any]) -> lis
     factory = parse_factory(text, "factory.yaml", folder)
     asks = list(READINESS_CHECKS[check].asks(factory))
     seen = Seen({ask: Evidence(ask, _fact(ask, facts[ask.target.partition(":")[0]]), "now") for ask in asks})
-    return list(READINESS_CHECKS[check].run(Question(factory, seen, datetime.now(UTC))))
+    findings = list(READINESS_CHECKS[check].run(Question(factory, seen, datetime.now(UTC))))
+    assert [one for one in findings if str(one.status) in ("fail", "error") and not one.hint] == []
+    return findings
 
 
 def _fact(ask: Ask[Any], facts: Any) -> Any:
@@ -219,6 +221,27 @@ def test_whom_replicas_receive_from(
     assert str(finding.status) == ("fail" if said else "pass")
     assert finding.message.startswith(said or "a:3306: takes writes")
     assert bool(finding.hint) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("check", "text", "said"),
+    [
+        ("zookeeper-quorum", ZOOKEEPER, "could not ask 1 of 3 members, see zookeeper-members"),
+        ("database-replication", DATABASES % "", "1 of 2 servers told their state, see database-servers"),
+    ],
+)
+def test_one_that_could_not_be_asked_is_told_where_to_look(check: str, text: str, said: str, tmp_path: Path) -> None:
+    sound = FOLLOWER if check.startswith("zookeeper") else PRIMARY
+    facts = {"a": sound, "b": Unreadable("no key", "", "UsageError"), "c": sound}
+    (finding,) = judged(check, text, tmp_path, facts)
+    assert (str(finding.status), finding.message) == ("error", said)
+
+
+def test_what_a_server_does_without_tls_may_not_be_known(tmp_path: Path) -> None:
+    facts = {"a": replace(PRIMARY, plain=UNTOLD), "b": replace(REPLICA, plain=SHUT)}
+    first, second = judged("database-plain", DATABASES % "", tmp_path, facts)
+    assert (str(first.status), first.message) == ("error", "could not tell: silent")
+    assert str(second.status) == "pass"
 
 
 def test_who_may_not_know_the_source_cannot_tell(tmp_path: Path) -> None:

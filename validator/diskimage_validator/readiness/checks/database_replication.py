@@ -72,7 +72,8 @@ def _judge(rules: DatabaseRules, evidence: list[Evidence[DatabaseServer]]) -> Fi
     if not found or len(facts) < len(evidence):
         message = f"{len(found)} of {len(evidence)} servers told their state, see database-servers"
         status = Status.ERROR if len(facts) < len(evidence) else Status.SKIP
-        return tell_of_all(evidence, rules.name, status, message, expected, actual)
+        hint = f"mend what {database_servers.ID} tells of them" if status is Status.ERROR else ""
+        return tell_of_all(evidence, rules.name, status, message, expected, actual, hint)
     clustered = rules.cluster_size is not None or any(fact.cluster for fact in found.values())
     faults = list((_of_cluster if clustered else _of_primary)(rules, found))
     silent = [name for name, fact in facts.items() if fact.trouble]

@@ -148,8 +148,8 @@ def _room(question: Question) -> tuple[int, list[str], list[Unknown]]:
 def _file_system(node: str, space: Space) -> tuple[str, str]:
     """Return what a file system is known by, however often it is mounted.
 
-    An export, ``HOST:/PATH``, is the same for all nodes. A name without a slash, ``tmpfs``, is that of many: there it is
-    the mount point.
+    An export, ``HOST:/PATH``, is the same for all nodes. A name without a slash, ``tmpfs``, is that of many: there it
+    is the mount point.
     """
     if ":/" in space.source:
         return "", space.source
