@@ -50,10 +50,15 @@ SERVER = """\
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``readiness`` said: its exit status, and the results of its JSON report."""
+    """What ``readiness`` said: its exit status, and the results of its JSON report. Whatever is bad says what to do."""
 
     status: int
     results: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        bad = [one for one in self.results if one["status"] in ("fail", "error")]
+        at_a_loss = [(one["check"], one["message"]) for one in bad if not one["hint"]]
+        assert not at_a_loss, at_a_loss
 
     def of(self, check: str) -> list[tuple[str, str, str]]:
         """Return (subject, status, message) of the results of a check."""
@@ -62,11 +67,6 @@ class Outcome:
     def bad(self) -> dict[str, str]:
         """Return check to message of what failed or could not be told; of several of a check, the last."""
         return {one["check"]: one["message"] for one in self.results if one["status"] in ("fail", "error")}
-
-    def at_a_loss(self) -> list[tuple[str, str]]:
-        """Return check and message of what failed or could not be told, and does not say what to do: of nothing."""
-        bad = [one for one in self.results if one["status"] in ("fail", "error")]
-        return [(one["check"], one["message"]) for one in bad if not one["hint"]]
 
     def asked(self) -> set[str]:
         """Return the checks that the factory asked for."""
@@ -79,9 +79,7 @@ def readiness(folder: Path, *options: str, **sections: Any) -> Outcome:
     file, output = folder / "factory.yaml", folder / "readiness.json"
     file.write_text(yaml.safe_dump(document))
     status = run(["readiness", str(file), "--format", "json", "--output", str(output), "--quiet", *options])
-    outcome = Outcome(status, json.loads(output.read_text())["results"])
-    assert outcome.at_a_loss() == []
-    return outcome
+    return Outcome(status, json.loads(output.read_text())["results"])
 
 
 @contextlib.contextmanager

@@ -144,7 +144,7 @@ def _regular_file(path: Path) -> Path:
             with real.open("rb"):
                 return real
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+        raise UsageError(f"{path}: no such file", "is the path right, and was the image built?") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     raise UsageError(f"{path}: not a regular file", "name a qcow2 or raw disk image")
