@@ -180,6 +180,27 @@ def test_the_server_has_limits_and_no_network(image: Path) -> None:
         server.close()
 
 
+READ_ONLY = """\
+mount --rbind /tmp /tmp
+mount -o remount,bind,ro /tmp
+mount -t tmpfs -o ro none /var/tmp
+cd /var/tmp
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("engine", ["direct", "auto"])
+def test_without_a_temporary_folder_it_says_what_to_do(engine: str, image: Path) -> None:
+    bare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", READ_ONLY, "sh"]
+    command = [sys.executable, "-m", "diskimage_validator", "ls", str(image), "--engine", engine]
+    environment = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TMP", "TEMP")}
+    done = subprocess.run([*bare, *command], env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    message, hint = done.stderr.splitlines()
+    assert message.startswith("error: no temporary folder can be made: No usable temporary directory found in [")
+    assert hint == "hint: set TMPDIR to a folder that can be written to and has room"
+
+
 def test_where_no_namespace_may_be_made_it_goes_on_and_says_so(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
