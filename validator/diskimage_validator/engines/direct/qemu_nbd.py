@@ -13,7 +13,7 @@ from typing import Final
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.errors import DeclinedError, EngineError
 from diskimage_validator.image_file import ImageFile
-from diskimage_validator.process import Limits
+from diskimage_validator.process import Limits, namespace_denied
 from diskimage_validator.process.beside import Service
 from diskimage_validator.temporary import TemporaryFolder, usual_parent
 
@@ -102,9 +102,10 @@ class QemuNbd:
         if service is None or service.is_running:
             raise DeclinedError(f"{PROGRAM} does not answer within {START_TIMEOUT:.0f} s")
         said = service.last_words()
-        if not said.startswith("unshare:"):
+        note = namespace_denied(said)
+        if not note:
             raise DeclinedError(f"{PROGRAM} cannot open the image: {said}")
-        self.notes.append(f"{PROGRAM} runs without a network namespace of its own: {said}")
+        self.notes.append(note)
 
 
 def _folder() -> str | None:
