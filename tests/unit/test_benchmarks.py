@@ -3,10 +3,15 @@
 import io
 import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from benchmarks.measure import Case, Measured, Sample, measure, ratios, run_once
 from benchmarks.report import HEADINGS, Comparison, rows, write_csv, write_svg, write_text
+from benchmarks.setup import Setup
+
+from diskimage_validator.engines import kvm
+from diskimage_validator.engines.boot.machine import accelerators
 
 MIB = 2**20
 
@@ -47,6 +52,17 @@ def test_what_fails_or_is_missing_is_told_and_the_others_go_on() -> None:
     assert failed.failed == "exit status 1: no good"
     assert missing.failed == "install it"
     assert len(said) == 6, "one line for each run, warming up too"
+
+
+def test_without_kvm_ours_has_none_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of the user"))
+    plain = Setup(tmp_path / "node.qcow2", 1, tmp_path).ours("boot")
+    assert plain.environment == ()
+    case = Setup(tmp_path / "node.qcow2", 1, tmp_path, tcg=True).ours("boot")
+    monkeypatch.setenv(*dict(case.environment).popitem())
+    assert kvm.remembered() == "--tcg"
+    assert accelerators() == ("tcg",)
+    assert not (tmp_path / "of the user").exists()
 
 
 def test_ratios_are_of_pairs() -> None:
