@@ -23,6 +23,19 @@ def command(gate: GateRunner, *arguments: str) -> str:
     return subprocess.check_output(line, text=True, env={**os.environ, **gate.variables})
 
 
+def test_an_image_that_cannot_be_read_goes_when_there_is_a_new_verdict(gate: GateRunner) -> None:
+    """It holds nothing back, for the cause may be gone by then; but whole images must not pile up."""
+    unreadable = {"DIB_GATE_ENGINE": "guestfs", "LIBGUESTFS_PATH": "/nonexistent", "DIB_IMAGE_NAME": "image"}
+    for base in ("image-1", "image-2"):
+        done = gate(base=base, **unreadable)
+        assert (done.status, BUILT in done.log) == (3, True)
+        assert (gate.images / f"{base}.d/rejected/{base}.qcow2").exists()
+        assert [path.name for path in gate.images.iterdir()] == [f"{base}.d"]
+        assert "no image has failed" in command(gate, "status")
+    assert gate(base="image-3", DIB_IMAGE_NAME="image").status == 0
+    assert sorted(path.name for path in gate.images.iterdir()) == ["image-3.d", "image-3.qcow2"]
+
+
 def test_a_failure_is_remembered_until_it_is_cleared_or_an_input_changes(gate: GateRunner) -> None:
     number = 0
 

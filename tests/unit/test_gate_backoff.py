@@ -103,6 +103,15 @@ def test_reports_of_an_earlier_failure_go_and_nothing_else_does(tmp_path: Path) 
     assert not old.exists()
 
 
+def test_a_rejected_image_goes_when_the_next_one_has_the_same_name(tmp_path: Path) -> None:
+    reports = tmp_path / "node.d"
+    (reports / "rejected").mkdir(parents=True)
+    (reports / "rejected/node.qcow2").write_text("")
+    (reports / "root-report.json").write_text("")
+    Memory.clean(replace(FAILURE, reports=str(reports)), reports)
+    assert [path.name for path in reports.iterdir()] == ["root-report.json"]
+
+
 @pytest.fixture
 def digest(tmp_path: Path) -> Callable[..., str]:
     """Give a function that digests the inputs of a build whose elements, site file and CA lie in ``tmp_path``."""

@@ -104,23 +104,22 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
             hold_out()
             finals = publish(made, base, images, gate.environment)
             return Outcome(0, _good_line(gate, finals))
-        kept = put_aside(images, gate.reports, keep=gate.settings.keep_rejected)
-        reason = "; ".join(verdict.line for verdict in bad)
-        status = max(verdict.status for verdict in bad)
-        where = f"the image is in {gate.reports / REJECTED}" if kept else f"the reports are in {gate.reports}"
-        if not any(verdict.is_policy for verdict in bad):
-            return Outcome(status, f"REJECTED: {reason}; {where}")
+        is_policy = any(verdict.is_policy for verdict in bad)
         failure = next_failure(
             before,
             image=gate.image,
             inputs=inputs,
-            status=status,
-            reason=reason,
+            status=max(verdict.status for verdict in bad),
+            reason="; ".join(verdict.line for verdict in bad),
             reports=gate.reports,
             bounds=gate.settings.backoff,
         )
-        memory.remember(failure)
-        return Outcome(status, f"REJECTED: {reason}; {where}; not built again for {failure.delay} s with these inputs")
+        # First of all: what nobody knows of nobody removes.
+        memory.remember(failure if is_policy else failure.released())
+        kept = put_aside(images, gate.reports, keep=gate.settings.keep_rejected)
+        where = f"the image is in {gate.reports / REJECTED}" if kept else f"the reports are in {gate.reports}"
+        held = f"; not built again for {failure.delay} s with these inputs" if is_policy else ""
+        return Outcome(failure.status, f"REJECTED: {failure.reason}; {where}{held}")
 
 
 def _finish(gate: Gate, work: Path, made: Path, reports: Path, root: Verdict) -> tuple[list[Path], list[Verdict]]:
