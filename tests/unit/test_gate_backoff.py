@@ -164,15 +164,90 @@ def test_every_input_changes_the_digest(digest: Callable[..., str], tmp_path: Pa
     differs(digest(DIB_LOCAL_IMAGE=str(big)))
     os.truncate(big, 3 << 20)
     differs(digest(DIB_LOCAL_IMAGE=str(big)))
+    for name in ("PIP_INDEX_URL", "http_proxy", "FS_TYPE", "BASE_IMAGE_FILE"):
+        differs(digest(**{name: "http://mirror.internal/"}))
+
+
+@pytest.mark.parametrize(
+    ("variable", "form"),
+    [
+        ("DIB_AIRGAP_SITE", "{}"),
+        ("DIB_BLOCK_DEVICE_CONFIG", "file://{}"),
+        ("DIB_LISTS", "/nonexistent,{}"),
+        ("DIB_OPTIONS", "proto=tls cert={}"),
+        ("PIP_CONFIG_FILE", "{}"),
+    ],
+)
+def test_a_file_that_a_variable_names_is_an_input(
+    digest: Callable[..., str], tmp_path: Path, variable: str, form: str
+) -> None:
+    """Also by a link, or by one in a folder on the way, as in a ConfigMap that is mounted."""
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    (tmp_path / "data").symlink_to("v1")
+    (tmp_path / "file").symlink_to("data/file")
+    given = {variable: form.format(tmp_path / "file")}
+    seen = [digest(**given)]
+    (tmp_path / "v1/file").write_text("other")
+    seen.append(digest(**given))
+    (tmp_path / "data").unlink()
+    (tmp_path / "data").symlink_to("v2")
+    seen.append(digest(**given))
+    (tmp_path / "file").unlink()
+    seen.append(digest(**given))
+    assert len(set(seen)) == 4
+
+
+def test_an_element_that_is_a_link_is_an_input(digest: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/two/root.d").mkdir(parents=True)
+    hook = tmp_path / "elsewhere/two/root.d/10-two"
+    hook.write_text("true\n")
+    (tmp_path / "elements/two").symlink_to(tmp_path / "elsewhere/two")
+    before = digest()
+    hook.write_text("false\n")
+    assert digest() != before
+
+
+def test_links_in_a_circle_and_to_what_no_file_is_end(digest: Callable[..., str], tmp_path: Path) -> None:
+    static = tmp_path / "elements/one/static"
+    static.mkdir()
+    for name, target in (
+        ("circle", ".."),
+        ("self", "self"),
+        ("dangling", "nowhere"),
+        ("out", "/dev/stdout"),
+        ("mtab", "/proc/self/mounts"),
+    ):
+        (static / name).symlink_to(target)
+    os.mkfifo(static / "fifo")
+    before = digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc")
+    assert digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc") == before
+    (static / "dangling").unlink()
+    (static / "dangling").symlink_to("nowhere-else")
+    assert digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc") != before
 
 
 def test_what_every_build_has_anew_does_not(digest: Callable[..., str], tmp_path: Path) -> None:
-    before = digest("-o", "node-1", DIB_IMAGE_FILENAME="node-1.qcow2")
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/base.tar").write_text("")
-    (tmp_path / "elements/one/__pycache__").mkdir()
-    (tmp_path / "elements/one/__pycache__/x.pyc").write_text("")
-    assert digest("-o", "node-2", DIB_IMAGE_FILENAME="node-2.qcow2", TMPDIR="/tmp/2") != ""
-    again = digest("-o", "node-2", DIB_IMAGE_FILENAME="node-2.qcow2", DIB_GATE_STATE="/elsewhere")
-    # The cache did not exist before; that it does now is no input either.
-    assert again == before
+    def build(number: int) -> str:
+        return digest(
+            "-o",
+            f"node-{number}",
+            "--logfile",
+            f"/logs/{number}.log",
+            DIB_IMAGE_FILENAME=f"node-{number}.qcow2",
+            DIB_GATE_STATE=f"/state/{number}",
+            DIB_LOCKFILES=str(tmp_path / "locks"),
+            INVOCATION_ID=str(number),
+            PWD=f"/{number}",
+            SSH_CONNECTION=f"192.0.2.1 {number} 192.0.2.2 22",
+            TMPDIR=f"/tmp/{number}",
+        )
+
+    before = build(1)
+    for folder in ("cache", "locks", "elements/one/__pycache__", "elements/one/.git"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("")
+    (tmp_path / "elements/one/x.pyc").write_text("")
+    # The folders did not exist before; that they do now is no input either.
+    assert build(2) == before
