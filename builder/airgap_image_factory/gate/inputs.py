@@ -1,11 +1,10 @@
 """What a build is made from, as one digest: while it stays the same, a policy that failed is going to fail again.
 
-An input that is not seen holds a mended build back for a day; one that is seen for nothing costs one build. So all of the
-environment counts but for what is known to be another in every call, and links are followed.
+An input that is not seen holds a mended build back for a day; one that is seen for nothing costs one build. So all of
+the environment counts but for what is known to be another in every call, and links are followed.
 """
 
 import hashlib
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -117,14 +116,15 @@ def _below(top: Path) -> Iterator[Path]:
             status = folder.stat()
             if not stat.S_ISDIR(status.st_mode) or (status.st_dev, status.st_ino) in seen:
                 continue
-            names = sorted(os.listdir(folder))
+            inside = sorted(folder.iterdir())
         except OSError:  # a row of its own says that it cannot be read
             continue
         seen.add((status.st_dev, status.st_ino))
-        for path in (folder / name for name in names if name not in UNSEEN and not name.endswith(".pyc")):
-            yield path
-            if not _is_volatile(_link(path)):
-                left.append(path)
+        for path in inside:
+            if path.name not in UNSEEN and path.suffix != ".pyc":
+                yield path
+                if not _is_volatile(_link(path)):
+                    left.append(path)
 
 
 def _row(path: Path) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _row(path: Path) -> tuple[str, ...]:
 def _link(path: Path) -> str:
     """Return what the symbolic link ``path`` says; nothing if it is none."""
     try:
-        return os.readlink(path)
+        return str(path.readlink())
     except OSError:
         return ""
 
