@@ -1,21 +1,25 @@
 """What holds a build back, for how long, and what lets it go."""
 
+import getpass
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
+from airgap_image_factory.gate.backoff import Failure, Memory, clear_command, next_failure
 from airgap_image_factory.gate.inputs import digest_of_inputs
 from airgap_image_factory.gate.options import parse
 from airgap_image_factory.gate.settings import read_settings
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy import load_policy
 
+ROOT = Path(__file__).parents[2]
 FAILURE = Failure("node", "inputs", 1, "the root: failed: x", "/images/node-1.d", 1000.0, 1, 900)
 
 
@@ -110,6 +114,26 @@ def test_a_rejected_image_goes_when_the_next_one_has_the_same_name(tmp_path: Pat
     (reports / "root-report.json").write_text("")
     Memory.clean(replace(FAILURE, reports=str(reports)), reports)
     assert [path.name for path in reports.iterdir()] == ["root-report.json"]
+
+
+def test_the_command_that_clears_names_all_that_an_operators_shell_lacks(tmp_path: Path) -> None:
+    words = shlex.split(clear_command("my node", tmp_path / "a b"))
+    assert words[: words.index("env")] == ([] if os.geteuid() == 0 else ["sudo", "-u", getpass.getuser()])
+    assert words[words.index("env") + 1] == f"DIB_GATE_STATE={tmp_path}/a b"
+    assert words[-3:] == ["gate", "clear", "my node"]
+    assert Path(words[-4]).name == "airgap-image-factory"
+
+
+def test_the_operators_path_clears_what_the_sample_remembers() -> None:
+    sample = yaml.safe_load((ROOT / "nodepool/nodepool.yaml").read_text())["diskimages"][0]
+    command = [
+        "sudo -u nodepool env",
+        f"DIB_GATE_STATE={sample['env-vars']['DIB_GATE_STATE']}",
+        str(Path(sample["dib-cmd"]).with_name("airgap-image-factory")),
+        "gate clear IMAGE",
+    ]
+    words = (ROOT / "nodepool/README.rst").read_text().replace("\\\n", " ").split()
+    assert " ".join(command) in " ".join(words)
 
 
 @pytest.fixture

@@ -7,8 +7,12 @@ Of an image that could not be read it is written down where it lies, so that the
 """
 
 import json
+import os
+import pwd
 import re
+import shlex
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -149,6 +153,28 @@ def next_failure(
     first, greatest = bounds
     delay = min(first * 2 ** min(count - 1, 40), greatest)
     return Failure(image, inputs, status, reason, str(reports), time.time(), count, delay)
+
+
+def clear_command(image: str, folder: Path) -> str:
+    """Return, for a shell, what clears the failure of ``image`` in ``folder`` as this user: sudo(8), unless it is root.
+
+    An operator has neither the builder's account nor its variables, and its programs are not on the PATH.
+    """
+    user = os.geteuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # as in a container
+        name = f"#{user}"
+    program = Path(sys.executable).with_name("airgap-image-factory")
+    clear = [
+        "env",
+        f"DIB_GATE_STATE={folder}",
+        str(program) if program.exists() else program.name,
+        "gate",
+        "clear",
+        image,
+    ]
+    return shlex.join(clear if user == 0 else ["sudo", "-u", name, *clear])
 
 
 def _unusable(error: OSError) -> UsageError:

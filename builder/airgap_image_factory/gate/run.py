@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap_image_factory.dib import check_sudo
 from airgap_image_factory.errors import BuildError
-from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
+from airgap_image_factory.gate.backoff import Failure, Memory, clear_command, next_failure
 from airgap_image_factory.gate.build import build, outer_elements_path
 from airgap_image_factory.gate.checksums import ALGORITHMS, digests, write_checksums
 from airgap_image_factory.gate.convert import Output, check_outputs, convert
@@ -71,7 +71,7 @@ def run_gate(invocation: Invocation, environment: Mapping[str, str], log: BuildL
     inputs = digest_of_inputs(invocation, settings, policy, environment, outer_elements_path(environment))
     before = memory.recall(gate.image)
     if before is not None and before.inputs == inputs and (left := before.remaining(time.time())) > 0:
-        return _again(before, left, log)
+        return _again(before, left, memory, log)
     memory.prepare()
     check_sudo()  # before there is a folder that only sudo may remove
     return _decide(gate, memory, before, inputs)
@@ -204,11 +204,12 @@ def _good_line(gate: Gate, finals: Sequence[Path]) -> str:
     return f"PASSED: {made} against {gate.policy.name}; the reports are in {gate.reports}"
 
 
-def _again(failure: Failure, left: float, log: BuildLog) -> Outcome:
+def _again(failure: Failure, left: float, memory: Memory, log: BuildLog) -> Outcome:
     log.say(f"{NAME}: {failure.image} did not pass {failure.count} times in a row, the last time: {failure.reason}")
     log.say(f"{NAME}: the reports are in {failure.reports}")
     log.say(
-        f"{NAME}: it is not built again before an input changes (elements, policy, CAs, mirrors, options), "
-        f"{left:.0f} s have passed, or `airgap-image-factory gate clear {failure.image}` was called"
+        f"{NAME}: it is not built again before an input changes (elements, policy, CAs, mirrors, options, variables), "
+        f"or {left:.0f} s have passed"
     )
+    log.say(f"{NAME}: to have it built at once: {clear_command(failure.image, memory.folder)}")
     return Outcome(failure.status, f"REJECTED (not built again yet): {failure.reason}")
