@@ -62,9 +62,9 @@ def test_the_image_is_the_one_that_disk_image_create_makes(gate: GateRunner) -> 
     plain = [str(Path(sys.executable).with_name("disk-image-create")), *command]
     subprocess.run(plain, check=True, capture_output=True, env={**os.environ, **variables}, timeout=TIMEOUT)
     baked = content(gate.images / "image-1.tar")
-    assert baked["./etc/dib-manifests/dib_arguments"][-1] == " ".join(command).encode() + b"\n"
-    assert baked["./etc/dib-manifests/dib_environment"][-1] == beside
-    assert baked["./etc/dib-manifests/dib-element-manifest"][-1] == b"element-manifest\nmanifests\ntiny-root"
+    assert baked["./etc/dib-manifests/dib_arguments"][1] == " ".join(command).encode() + b"\n"
+    assert baked["./etc/dib-manifests/dib_environment"][1] == beside
+    assert baked["./etc/dib-manifests/dib-element-manifest"][1] == b"element-manifest\nmanifests\ntiny-root"
     assert gated == baked
 
 
@@ -76,20 +76,20 @@ def test_validate_root_is_concealed_only_if_nobody_asked_for_it(gate: GateRunner
     path = f"{needing.parent}:{gate.variables['ELEMENTS_PATH']}"
     done = gate("manifests", "needs-validation", formats="tar", ELEMENTS_PATH=path)
     assert done.status == 0, done.log
-    listed = content(gate.images / "image-1.tar")["./etc/dib-manifests/dib-element-manifest"][-1]
+    listed = content(gate.images / "image-1.tar")["./etc/dib-manifests/dib-element-manifest"][1]
     assert b"validate-root" in listed.split()
 
 
-def content(archive: Path) -> dict[str, tuple[object, ...]]:
-    """Return all that a tar says of each path but for the dates: of diskimage-builder's list of elements no order."""
-    found: dict[str, tuple[object, ...]] = {}
+def content(archive: Path) -> dict[str, tuple[tuple[object, ...], bytes]]:
+    """Return all that a tar says of each path, and its data; no dates, and of the list of elements no order."""
+    found: dict[str, tuple[tuple[object, ...], bytes]] = {}
     with tarfile.open(archive) as members:
         for member in members:
             file = members.extractfile(member) if member.isfile() else None
             data = file.read() if file else b""
             if member.name.endswith("/dib-element-manifest"):
                 data = b"\n".join(sorted(data.split()))
-            found[member.name] = (member.type, member.mode, member.uid, member.gid, member.linkname, data)
+            found[member.name] = (member.type, member.mode, member.uid, member.gid, member.linkname), data
     return found
 
 
