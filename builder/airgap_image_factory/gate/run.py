@@ -102,7 +102,7 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
         if not bad:
             memory.forget(gate.image)
             hold_out()
-            finals = publish(made, base, images, gate.environment)
+            finals = publish(made, base, images, gate.environment, gate.ledger)
             return Outcome(0, _good_line(gate, finals))
         is_policy = any(verdict.is_policy for verdict in bad)
         failure = next_failure(
