@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -55,6 +56,7 @@ def test_the_image_is_the_one_that_disk_image_create_makes(gate: GateRunner) -> 
     assert done.status == 0, done.log
     assert gate.uploadable() == ["image-1.tar"]
     assert "tar: no disk images; the verdict on the root is theirs" in done.log
+    assert not re.search("export '?DIB_ENV=", done.log)
     gated = content(gate.images / "image-1.tar")
     beside = (gate.images / "image-1.d/dib-manifests/dib_environment").read_bytes()
     command = [*gate.command(*arguments, formats="tar")[len(COMMAND) :], "tiny-root"]

@@ -32,7 +32,7 @@ def test_an_image_that_cannot_be_read_goes_when_there_is_a_new_verdict(gate: Gat
         assert (done.status, BUILT in done.log) == (3, True)
         assert (gate.images / f"{base}.d/rejected/{base}.qcow2").exists()
         assert [path.name for path in gate.images.iterdir()] == [f"{base}.d"]
-        assert "no image has failed" in command(gate, "status")
+        assert "no image is held back" in command(gate, "status")
     assert gate(base="image-3", DIB_IMAGE_NAME="image").status == 0
     assert sorted(path.name for path in gate.images.iterdir()) == ["image-3.d", "image-3.qcow2"]
 

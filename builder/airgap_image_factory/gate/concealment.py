@@ -21,6 +21,8 @@ from airgap_image_factory.gate.options import Invocation
 ELEMENT: Final = NAME
 
 _SCRIPT: Final = """\
+# dib-run-parts traces what it sources: all variables of the build would be in the log. It goes on tracing itself.
+{{ set +x; }} 2> /dev/null
 # DIB_ENV is what declare said of all variables of this kind when diskimage-builder began, DIB_ARGS among them.
 _left=$(declare -p DIB_ARGS)
 export DIB_ARGS={arguments}
