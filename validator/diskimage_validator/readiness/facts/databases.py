@@ -3,6 +3,7 @@
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import name_of
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
@@ -12,11 +13,15 @@ PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MariaDB or MySQL"}
 
 @dataclass(frozen=True)
 class Stream:
-    """How a replica receives: ``lag``: seconds behind, None if it cannot tell; ``detail``: what it says, in words."""
+    """How a replica receives: ``lag``: seconds behind, None if it cannot tell; ``detail``: what it says, in words.
+
+    ``source``: the ``identity`` of the server that it receives from, as that calls itself; empty if it cannot tell.
+    """
 
     running: bool
     lag: float | None
     detail: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ class DatabaseServer:
     ``version``: with the product's name; ``protocol``: of TLS; ``writable``: whether it is no replica and not
     read-only; ``streams``: what it replicates, of a replica; ``receivers``: None if this user may not know, and then
     ``missing`` says which privilege it lacks; ``cluster``: of a Galera node; ``plain``: what becomes of who comes
-    without TLS; ``trouble``: why none of that but ``plain`` is here.
+    without TLS; ``trouble``: why none of that but ``plain`` is here; ``identity``: what servers that receive from it
+    know it by, in words, empty if this user may not know.
     """
 
     version: str = ""
@@ -62,6 +68,7 @@ class DatabaseServer:
     cluster: Cluster | None = None
     plain: Knock | None = None
     trouble: Trouble | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,11 @@ class AskDatabase(Ask[DatabaseServer]):
     def target(self) -> str:
         """The server."""
         return str(self.address)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server."""
+        return name_of(self.address)
 
     @property
     def what(self) -> str:

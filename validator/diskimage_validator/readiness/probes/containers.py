@@ -2,13 +2,15 @@
 
 ``skopeo inspect --raw`` gives a manifest as the registry has it: an OCI image index or a Docker manifest list, whose
 entries are asked for in turn, or the manifest of one image, whose configuration then tells its platform
-(https://github.com/opencontainers/image-spec, image-index.md and manifest.md).
+(https://github.com/opencontainers/image-spec, image-index.md and manifest.md). Names are resolved as this host resolves
+them: skopeo cannot be told an address.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +25,9 @@ from diskimage_validator.temporary import TemporaryFolder
 MAX_MANIFEST: Final = 4 * 1024 * 1024
 """Bytes; the limit of containers/image."""
 MAX_ENTRIES: Final = 1_000
+VARIANTS: Final = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
+"""Of a CPU, where none is told: so containerd compares platforms (its module platforms, database.go); the names are
+those of the specification (image-index.md, "Platform Variants")."""
 
 
 def ask_container_image(ask: AskContainerImage, means: Means) -> ContainerImage:
@@ -50,10 +55,16 @@ class _Inspection:
         self._ask = ask
         self._timeout = means.timeout
         self._options = ["--tls-verify=true"]
+        self._environment: dict[str, str] = {}
         if means.authorities:
             (folder / "certs").mkdir()
-            (folder / "certs" / "ca.crt").write_bytes(pem_bundle(means.authorities))
+            (folder / "none").mkdir()
+            bundle = folder / "certs" / "ca.crt"
+            bundle.write_bytes(pem_bundle(means.authorities))
+            # The option adds to what this host trusts, and replaces only the folders under certs.d; the variables say
+            # what that is: crypto/x509, SystemCertPool.
             self._options += ["--cert-dir", str(folder / "certs")]
+            self._environment = {"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": str(folder / "none")}
         if auth:
             self._options += ["--authfile", auth]
 
@@ -63,28 +74,31 @@ class _Inspection:
         top = self._parsed(text)
         if "manifests" not in top:
             return self._single(text, top)
-        entries = {_platform(entry.get("platform")): entry for entry in reversed(_entries(top, "manifests"))}
+        entries = [(_platform(entry.get("platform")), entry) for entry in _entries(top, "manifests")]
+        found = {_whole(platform): entry for platform, entry in reversed(entries)}
         blobs = [_stored(text)]
-        wanted = [platform for platform in self._ask.platforms if platform in entries]
+        wanted = dict.fromkeys(map(_whole, self._ask.platforms))
         for platform in wanted:
-            text = self._raw(f"{_repository(self._ask.image)}@{_digest(entries[platform])}")
-            blobs += [_stored(text), *_blobs(self._parsed(text))]
-        missing = tuple(platform for platform in self._ask.platforms if platform not in entries)
-        return ContainerImage(tuple(dict.fromkeys(blobs)), tuple(sorted(entries)), missing)
+            if platform in found:
+                text = self._raw(f"{_repository(self._ask.image)}@{_digest(found[platform])}")
+                blobs += [_stored(text), *_blobs(self._parsed(text))]
+        missing = tuple(platform for platform in self._ask.platforms if _whole(platform) not in found)
+        return ContainerImage(tuple(dict.fromkeys(blobs)), tuple(sorted({name for name, _ in entries})), missing)
 
     def _single(self, text: str, manifest: dict[str, Any]) -> ContainerImage:
         platform = _platform(self._parsed(self._raw(self._ask.image, "--config")))
-        missing = tuple(wanted for wanted in self._ask.platforms if wanted != platform)
-        blobs = [_stored(text), *_blobs(manifest)] if platform in self._ask.platforms else []
+        missing = tuple(wanted for wanted in self._ask.platforms if _whole(wanted) != _whole(platform))
+        blobs = [_stored(text), *_blobs(manifest)] if len(missing) < len(self._ask.platforms) else []
         return ContainerImage(tuple(dict.fromkeys(blobs)), (platform,), missing)
 
     def _raw(self, reference: str, *options: str) -> str:
         command = [*MORTAL, "skopeo", "inspect", "--raw", *options, *self._options, f"docker://{reference}"]
-        done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST)
+        done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST, environment=self._environment)
         if done.status == NOT_FOUND:
             raise EngineError("skopeo is not installed", "install the package skopeo")
         if done.status:
-            raise EngineError(f"skopeo inspect {reference}: {_reason(done.stderr)}", _HINT)
+            reason = _reason(done.stderr)
+            raise EngineError(f"skopeo inspect {reference}: {reason}", _NAME_HINT if _NO_NAME.search(reason) else _HINT)
         return done.stdout
 
     def _parsed(self, text: str) -> dict[str, Any]:
@@ -98,6 +112,12 @@ class _Inspection:
 
 
 _HINT: Final = "is the image in that registry, is its CA in 'certificates.bundle', and are credentials needed ('auth')?"
+
+_NAME_HINT: Final = (
+    "skopeo asks the resolvers of this host, not those of 'dns': correct its resolv.conf, or the image's registry"
+)
+_NO_NAME: Final = re.compile(r"\blookup \S+( on \S+)?: ")
+"""How Go's resolver begins what it says: net.DNSError."""
 
 
 def _reason(stderr: str) -> str:
@@ -122,6 +142,12 @@ def _entries(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
 def _platform(found: Any) -> str:
     found = found if isinstance(found, dict) else {}
     return "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
+
+
+def _whole(platform: str) -> str:
+    """Return a platform with the variant that it has if none is told: tools that build images write it, or do not."""
+    system, architecture, variant = (*platform.split("/", 2), "", "")[:3]
+    return f"{system}/{architecture}/{variant or VARIANTS.get(architecture, '')}"
 
 
 def _digest(entry: dict[str, Any]) -> str:
