@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
+from diskimage_builder.element_dependencies import get_elements
 
+from tests.elements.fakeroot import ELEMENTS_PATH
 from tests.functional.zuul_application import ROOT, Zuul, install
 
 FILES = [ROOT / name for name in (".zuul.d/jobs.yaml", "zuul-samples/images.yaml", "zuul-samples/pipelines.yaml")]
@@ -38,6 +40,15 @@ def test_the_configuration_is_zuuls(parsed: list[Parsed]) -> None:
         "image-promote": ["promote-debian-bookworm-airgap"],
     }
     assert set(project) == set(pipelines["pipelines"])
+
+
+def test_the_elements_of_every_image_resolve(parsed: list[Parsed]) -> None:
+    """diskimage-builder's own resolver raises for what is missing, the element of a block device among it."""
+    builds = [job["variables"] for job in parsed[1]["jobs"].values() if job["parent"] == "airgap-image-build"]
+    assert builds
+    for variables in builds:
+        found = dict(get_elements(variables["build_diskimage_elements"], ELEMENTS_PATH))
+        assert found.keys() >= {"block-device-loop-mbr", "zuul-node"}
 
 
 def test_a_built_image_is_validated_on_a_node_before_it_is_used(parsed: list[Parsed]) -> None:
