@@ -1,11 +1,12 @@
 """``./run bench [NAME...] [--image FILE] [--rounds N]``: measure, and write a table and a plot.
 
-Every figure is a median, every ratio a median of pairs that ran right after each other; nothing but ratios should be
-compared between machines. What cannot be measured here is named with the reason.
+Every figure is a median, every ratio a median of pairs of one round each; nothing but ratios should be compared between
+machines. What cannot be measured here is named with the reason. Whatever ends this run leaves no process and no file.
 """
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -24,6 +25,8 @@ MIN_ROUNDS = 5
 
 def main() -> None:
     """Measure what was asked for."""
+    # What ends us by default would leave the folder behind, and what is measured running.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", choices=[*SUITE, []], help=f"{', '.join(SUITE)}; all")
     parser.add_argument(

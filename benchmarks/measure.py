@@ -1,4 +1,4 @@
-"""The harness: commands take turns, so that a noisy machine is noisy for all of them; ratios are made pair by pair.
+"""The harness: commands take turns, so that a noisy machine is noisy for all of them; ratios are made round by round.
 
 A command is measured whole: wall time from its start to its end, CPU time of itself and all its children (wait4(2)),
 and memory as the largest sum of the resident sets of its processes, looked at fifty times a second. Pages that
@@ -6,16 +6,21 @@ processes share count for each of them, so the sum is rather too large.
 """
 
 import os
+import select
+import signal
 import statistics
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PAUSE = 0.02
 TIMEOUT = 1800.0
+GRACE = 10.0
+"""Seconds that what is measured has to end itself and what it started, once it is asked to."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -74,7 +79,7 @@ def measure(cases: Sequence[Case], rounds: int, say: Callable[[str], None]) -> l
 
 
 def ratios(one: Measured, other: Measured) -> list[float]:
-    """Return the ratios of the wall times pair by pair: of what ran right after each other."""
+    """Return the ratios of the wall times, each of the two runs of one round: a third case may lie in between."""
     return [a.wall / b.wall for a, b in zip(one.samples, other.samples, strict=False)]
 
 
@@ -88,17 +93,18 @@ def run_once(case: Case) -> Sample:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=environment | dict(case.environment),
+        process_group=0,
     )
     peak = [0]
     watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
-    watcher.start()
-    reaper = threading.Timer(TIMEOUT, process.kill)
-    reaper.start()
+    reaper = threading.Timer(TIMEOUT, _end, [process])
     try:
+        watcher.start()
+        reaper.start()
         said = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
-        process.kill()
+        _end(process)
         process.wait()
         raise
     finally:
@@ -113,6 +119,27 @@ def run_once(case: Case) -> Sample:
         raise RuntimeError(f"exit status {process.returncode}: {lines[-1] if lines else 'said nothing'}")
     # Not ru_maxrss: it begins with the memory that this process had when it started the command (execve(2)).
     return Sample(wall, usage.ru_utime + usage.ru_stime, peak[0])
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that nobody has waited for yet, and all of its group, at once if they do not listen."""
+    with suppress(OSError):  # it has ended, or it is root's: sudo(8) hands the signal on
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        _await(process.pid)
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _await(pid: int) -> None:
+    """Wait for the end of a child, GRACE seconds at most. Its number stays taken: pidfd_open(2)."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            select.select([descriptor], [], [], GRACE)
+        finally:
+            os.close(descriptor)
 
 
 def _watch(pid: int, peak: list[int]) -> None:

@@ -1,5 +1,6 @@
 """What the benchmarks have in common: the image, a folder for scratch, and the commands that several of them run."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,7 @@ class Setup:
     """One run: a qcow2 ``image``, how often each command runs, and a ``scratch`` folder that goes away.
 
     ``node`` is an ssh:// target, or empty; ``ssh_config`` the file that says how to log in, if that is not the user's.
-    ``tcg``: no virtual machine uses KVM, whoever starts it; only our engines find out for themselves that a /dev/kvm is
-    unusable.
+    ``tcg``: no virtual machine uses KVM, whoever starts it.
     """
 
     image: Path
@@ -38,13 +38,23 @@ class Setup:
         settings = (("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg"),) if self.tcg else ()
         return (("LIBGUESTFS_BACKEND", "direct"), *settings)
 
+    @cached_property
+    def boot(self) -> tuple[tuple[str, str], ...]:
+        """The environment of our boot engine: with ``tcg`` it remembers that KVM does not work on this host."""
+        if not self.tcg:
+            return ()
+        cache = ("XDG_CACHE_HOME", str(self.scratch / "cache"))
+        remember = "from diskimage_validator.engines import kvm; kvm.remember('--tcg')"
+        subprocess.run([sys.executable, "-c", remember], check=True, env=os.environ | dict([cache]))
+        return (cache,)
+
     def ours(
         self, engine: str, *targets: str, options: tuple[str, ...] = (), name: str = "", policy: str = POLICY
     ) -> Case:
         """Return a validation under the full shipped policy, by the engine; of the image unless targets are named."""
         command = [sys.executable, "-m", "diskimage_validator", "validate", *(targets or [str(self.image)])]
         command += ["--policy", policy, "--engine", engine, "--quiet", *options]
-        environment = self.libguestfs if engine == "guestfs" else ()
+        environment = {"guestfs": self.libguestfs, "boot": self.boot}.get(engine, ())
         return Case(name or f"diskimage-validator, {engine}", command, good=VERDICTS, environment=environment)
 
     def tool(self, name: str, program: str, *arguments: str, package: str) -> Case:

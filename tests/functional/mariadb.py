@@ -15,6 +15,7 @@ from tests.functional.unprivileged import hand_over, private, run_unprivileged, 
 
 PASSWORD = "s3cret-of-readiness"
 SMALL = ["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"]
+SECURE = "--require-secure-transport"
 GALERA = "/usr/lib/galera/libgalera_smm.so"
 CONTENT = (
     "CREATE DATABASE zuul",
@@ -104,16 +105,21 @@ def mariadb(data: Path, tls: Tls | None, *options: str) -> Iterator[MariaDb]:
 @contextlib.contextmanager
 def primary_and_replica(data: Path, tls: Tls) -> Iterator[tuple[MariaDb, MariaDb]]:
     """Run a primary with users and a database, and a replica that receives these over TLS."""
-    secure = "--require-secure-transport"
-    with (
-        mariadb(data, tls, "--server-id=1", "--log-bin=log", secure) as primary,
-        mariadb(data, tls, "--server-id=2", "--read-only", secure) as replica,
-    ):
+    with mariadb(data, tls, "--server-id=1", "--log-bin=log", SECURE) as primary:
         primary.ask(*CONTENT)
+        with replica_of(primary, data, tls, 2) as replica:
+            yield primary, replica
+
+
+@contextlib.contextmanager
+def replica_of(primary: MariaDb, data: Path, tls: Tls, number: int) -> Iterator[MariaDb]:
+    """Run a replica with the server_id ``number``, which others may receive from in turn."""
+    options = [f"--server-id={number}", "--log-bin=log", "--log-slave-updates", "--read-only", SECURE]
+    with mariadb(data, tls, *options) as replica:
         source = f"MASTER_HOST='127.0.0.1', MASTER_PORT={primary.port}, MASTER_USER='follower'"
         access = f"MASTER_PASSWORD='{PASSWORD}', MASTER_SSL=1, MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos"
         replica.ask(f"CHANGE MASTER TO {source}, {access}", "START REPLICA")
-        yield primary, replica
+        yield replica
 
 
 def galera_options() -> list[str]:

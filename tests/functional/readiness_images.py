@@ -28,22 +28,21 @@ def put_image(registry: Registry, name: str, platforms: Mapping[str, Sequence[by
 
     manifests = []
     for platform, layers in platforms.items():
-        system, architecture = platform.split("/")
-        described = [blob(layer, "layer.v1.tar") for layer in layers]
+        described = dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
+        stack = [blob(layer, "layer.v1.tar") for layer in layers]
         config = {
-            "os": system,
-            "architecture": architecture,
+            **described,
             "config": {},
-            "rootfs": {"type": "layers", "diff_ids": [one["digest"] for one in described]},
+            "rootfs": {"type": "layers", "diff_ids": [one["digest"] for one in stack]},
         }
         manifest = {
             "schemaVersion": 2,
             "mediaType": f"{_OCI}.manifest.v1+json",
             "config": document(config, "config.v1+json"),
-            "layers": described,
+            "layers": stack,
         }
         entry = document(manifest, "manifest.v1+json")
-        manifests.append({**entry, "platform": {"os": system, "architecture": architecture}})
+        manifests.append({**entry, "platform": described})
     tops = manifests
     if len(manifests) > 1:
         index = {"schemaVersion": 2, "mediaType": f"{_OCI}.index.v1+json", "manifests": manifests}

@@ -50,10 +50,15 @@ SERVER = """\
 
 @dataclass(frozen=True)
 class Outcome:
-    """What ``readiness`` said: its exit status, and the results of its JSON report."""
+    """What ``readiness`` said: its exit status, and the results of its JSON report. Whatever is bad says what to do."""
 
     status: int
     results: list[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        bad = [one for one in self.results if one["status"] in ("fail", "error")]
+        at_a_loss = [(one["check"], one["message"]) for one in bad if not one["hint"]]
+        assert not at_a_loss, at_a_loss
 
     def of(self, check: str) -> list[tuple[str, str, str]]:
         """Return (subject, status, message) of the results of a check."""
@@ -78,15 +83,15 @@ def readiness(folder: Path, *options: str, **sections: Any) -> Outcome:
 
 
 @contextlib.contextmanager
-def dnsmasq(*options: str) -> Iterator[str]:
+def dnsmasq(*options: str, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Run a resolver that knows what ``options`` say and refuses the rest; give its ADDRESS:PORT."""
-    port = free_port()
+    port = port or free_port()
     command = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--pid-file="]
-    command += ["--bind-interfaces", "--listen-address=127.0.0.1", f"--port={port}", "--user=root", *options]
+    command += ["--bind-interfaces", f"--listen-address={host}", f"--port={port}", "--user=root", *options]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(process, port)
-        yield f"127.0.0.1:{port}"
+        _wait_for(process, port, host=host)
+        yield f"{host}:{port}"
     finally:
         process.terminate()
         process.wait(timeout=10)
@@ -126,10 +131,10 @@ def nginx(folder: Path, servers: dict[str, TlsServer]) -> Iterator[dict[str, int
         process.wait(timeout=10)
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path | None = None) -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path | None = None, *, host: str = "127.0.0.1") -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
             return
         said = log.read_text() if log and log.exists() else ""
         assert process.poll() is None, f"the server ended: {said}"

@@ -107,7 +107,7 @@ def test_a_container_without_kernel_modules_and_privileges_will_do(node_image: B
     told = json.loads(report.read_text())
     (note,) = told["notes"]
     assert (told["engine"], told["summary"]["error"]) == ("direct", 0)
-    assert note.startswith("qemu-nbd runs without a network namespace of its own: unshare: ")
+    assert note.startswith("helpers run without a network namespace of their own: unshare: ")
 
 
 def test_a_user_who_wants_certainty_has_both(node_image: BuiltImage, run_validator: RunValidator) -> None:

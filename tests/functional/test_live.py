@@ -164,10 +164,10 @@ def test_the_report_tells_what_the_node_reaches(node: Node, ports: Ports, tmp_pa
     live = (
         f'  tls: ["{NAME}:{ports.good}", "{NAME}:{ports.untrusted}"]\n'
         f'  egress:\n    allowed: ["{NAME}:{ports.good}"]\n'
-        f'    blocked: ["{NAME}:{ports.silent}", "{NAME}:{ports.untrusted}"]\n'
+        f'    blocked: ["{NAME}:{ports.silent}", "{NAME}:{ports.untrusted}", "nonesuch.internal:443"]\n'
     )
     report = judge(node, tmp_path, live)
-    assert report.exit_status() == 1
+    assert report.exit_status() == 3
     tls = of(report, "live-tls")
     assert tls[f"{NAME}:{ports.good}"].status is Status.PASS
     failed = tls[f"{NAME}:{ports.untrusted}"]
@@ -177,6 +177,7 @@ def test_the_report_tells_what_the_node_reaches(node: Node, ports: Ports, tmp_pa
         f"{NAME}:{ports.good}": "pass",
         f"{NAME}:{ports.silent}": "pass",
         f"{NAME}:{ports.untrusted}": "fail",
+        "nonesuch.internal:443": "error",
     }
 
 

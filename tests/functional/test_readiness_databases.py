@@ -266,6 +266,39 @@ def test_a_mariadb_replica_that_has_stopped_is_broken_or_takes_writes(lab: Lab, 
     eventually(partial(_sound, lab, "mysql"))
 
 
+def test_a_postgresql_standby_of_yesterdays_primary(lab: Lab, tmp_path: Path) -> None:
+    """A failover that went half way: one standby was promoted, and the other one does not know."""
+    old, standby = lab.pg
+    with postgresql.standby_of(old, lab.authority, lab.tls.leaf) as new:
+        promoted, left = f"db1.internal:{new.port}", lab.servers("postgresql")[1]
+        both = partial(lab.check, "postgresql", tmp_path, servers=[*lab.servers("postgresql"), promoted])
+        eventually(lambda: not both(min_replicas=2).bad())
+        new.ask("SELECT pg_promote()")
+        outcome = lab.check("postgresql", tmp_path, servers=[promoted, left], min_replicas=0)
+    said = outcome.bad()["database-replication"]
+    system = standby.ask("SELECT system_identifier FROM pg_control_system()")
+    assert said.startswith(f"{left} receives from timeline 1 of system {system} (replayed up to ")
+    assert said.endswith(f", and {promoted} is timeline 2 of system {system}")
+
+
+def test_a_mariadb_replica_of_another_primary(lab: Lab, tmp_path: Path) -> None:
+    """The primary has the replica that is wanted, but it is not the one that is named."""
+    primary, replica = lab.maria
+    first, second = lab.servers("mysql")
+    with mariadb.replica_of(primary, lab.empty, lab.tls, 3) as between:
+        third = f"db1.internal:{between.port}"
+        eventually(lambda: not lab.check("mysql", tmp_path, servers=[first, second, third], min_replicas=2).bad())
+        replica.ask("STOP REPLICA", f"CHANGE MASTER TO MASTER_PORT={between.port}", "START REPLICA")
+        eventually(lambda: not lab.check("mysql", tmp_path, servers=[second, first, third]).bad())
+        outcome = lab.check("mysql", tmp_path)
+        replica.ask("STOP REPLICA", f"CHANGE MASTER TO MASTER_PORT={primary.port}", "START REPLICA")
+    eventually(partial(_sound, lab, "mysql"))
+    assert set(outcome.bad()) == {"database-replication"}
+    said = outcome.bad()["database-replication"]
+    assert said.startswith(f"{second} receives from server_id 3 (from 127.0.0.1: receives: Yes, applies: Yes), and ")
+    assert said.endswith(f"{first} is server_id 1")
+
+
 def test_servers_that_do_without_tls(lab: Lab, tmp_path: Path) -> None:
     said = lab.check("postgresql", tmp_path, user="lax").bad()
     assert said == {"database-plain": "takes connections without TLS: it would go on without TLS"}

@@ -1,5 +1,6 @@
 """What is asked of nodes, over a real sshd: once green, and once red for each way to fail."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.functional.ports import free_port
-from tests.functional.readiness_lab import Outcome, readiness
+from tests.functional.readiness_lab import Outcome, dnsmasq, readiness
 from tests.functional.ssh_node import Node, run_node
 from tests.support.sshd import Server
 
 KNOWN = "registry.internal"
 """A name in the node's own /etc/hosts: it plays one of the world outside that resolves there."""
+PUBLIC = "www.example.org"
 UNKNOWN = "www.example.invalid"
 SIZE = 1000
 
@@ -59,6 +61,34 @@ def test_a_node_that_resolves_a_public_name_and_has_no_room(node: Node, tmp_path
     ((_, status, message),) = found.of("storage-room")
     assert status == "fail"
     assert " for 181.9 TiB: 2 times 90.9 TiB (packages of this host " in message
+
+
+def test_a_node_whose_resolver_knows_the_world(node: Node, tmp_path: Path) -> None:
+    # resolv.conf(5) knows no ports: a loopback address of our own, for whoever runs these tests beside us.
+    host = f"127.53.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+    file = node.root / "etc/resolv.conf"
+    file.write_text(f"nameserver {host}\n")
+    try:
+        with dnsmasq(f"--host-record={PUBLIC},192.0.2.99", host=host, port=53) as resolver:
+            section = {**names(node.server, PUBLIC, UNKNOWN), "resolvers": [resolver]}
+            found = check(node.server, tmp_path, dns=section)
+    finally:
+        file.unlink()
+    assert found.of("dns-node") == [
+        (f"{PUBLIC} on {node.server.url}", "fail", "resolves to 192.0.2.99"),
+        (f"{UNKNOWN} on {node.server.url}", "pass", "does not resolve"),
+    ]
+    assert found.status == 1
+
+
+def test_a_file_system_that_is_mounted_twice_counts_once(node: Node, tmp_path: Path) -> None:
+    """Both folders are bind mounts of this host's on the node."""
+    server = node.server
+    storage = mirror(server, tmp_path, "/usr/bin")
+    storage["mirrors"].append({"node": server.url, "path": "/usr/sbin"})
+    (room,) = [one for one in check(server, tmp_path, storage=storage).results if one["check"] == "storage-room"]
+    assert room["status"] == "pass"
+    assert room["actual"].endswith(" free; /usr/sbin: on the same file system)")
 
 
 def test_a_node_that_cannot_be_asked_is_no_verdict(node: Node, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ ROOM = {"path": "/tmp"}
 
 @dataclass(frozen=True)
 class Lab:
-    """A registry with three images, ``sizes`` of each in bytes, and a mirror with indices; ``root`` is their CA."""
+    """A registry with images, ``sizes`` of each in bytes, and a mirror with indices; ``root`` is their CA."""
 
     folder: Path
     root: Issued
@@ -83,6 +83,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             "kolla/base:1": {"linux/amd64": [BASE]},
             "kolla/nova:1": {"linux/amd64": [BASE, OURS]},
             "kolla/multi:1": {"linux/amd64": [BASE], "linux/arm64": [ARM]},
+            "kolla/variants:1": {"linux/arm64/v8": [ARM], "linux/arm/v6": [OURS], "linux/amd64": [BASE]},
+            "kolla/variant:1": {"linux/arm64/v8": [ARM]},
         }
         sizes = {
             name: put_image(running, name, platforms, folder / f"layout-{number}")
@@ -135,6 +137,24 @@ def test_a_package_that_two_indices_list_is_counted_once(lab: Lab, tmp_path: Pat
     assert outcome.bad() == {}
 
 
+@pytest.mark.parametrize("platform", ["linux/arm64", "linux/arm64/v8"])
+@pytest.mark.parametrize("name", ["multi", "variants", "variant"])
+def test_a_variant_that_goes_without_saying(lab: Lab, tmp_path: Path, name: str, platform: str) -> None:
+    platforms = [platform] if name == "variant" else [platform, "linux/amd64/v1"]
+    outcome = lab.check(tmp_path, images=[lab.image(f"kolla/{name}:1", *platforms)])
+    assert outcome.bad() == {}
+    size = len(ARM) + (0 if name == "variant" else len(BASE))
+    ((_, _, said),) = outcome.of("storage-images")
+    assert size < float(said.split()[0]) * 1024 < size + 3000
+
+
+def test_a_variant_that_is_another_one(lab: Lab, tmp_path: Path) -> None:
+    outcome = lab.check(tmp_path, images=[lab.image("kolla/variants:1", "linux/arm/v7", "linux/arm64/v9")])
+    assert outcome.bad()["storage-images"] == (
+        "has nothing for linux/arm/v7, linux/arm64/v9; it is for linux/amd64, linux/arm/v6, linux/arm64/v8"
+    )
+
+
 def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     outcome = lab.check(
         tmp_path,
@@ -148,7 +168,13 @@ def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     assert outcome.bad()["storage-packages"] == (
         "the index has no podmam; nothing in the index satisfies broken: nowhere | nobody"
     )
-    assert outcome.status == 1
+    base, multi = (f"127.0.0.1:{lab.registry.port}/kolla/{name}:1" for name in ("base", "multi"))
+    assert outcome.bad()["storage-room"] == (
+        f"could not tell: the size of {base} for linux/arm64: see storage-images;"
+        f" the size of {multi} for linux/s390x: see storage-images;"
+        f" the size of what is not in {lab.mirror}/Packages.xz: see storage-packages"
+    )
+    assert outcome.status == 3
 
 
 def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
 """The harness of the benchmarks: what it measures, and that it tells what it could not measure."""
 
 import io
+import signal
+import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 from benchmarks.measure import Case, Measured, Sample, measure, ratios, run_once
 from benchmarks.report import HEADINGS, Comparison, rows, write_csv, write_svg, write_text
+from benchmarks.setup import Setup
+
+from diskimage_validator.engines import kvm
+from diskimage_validator.engines.boot.machine import accelerators
 
 MIB = 2**20
 
@@ -47,6 +55,70 @@ def test_what_fails_or_is_missing_is_told_and_the_others_go_on() -> None:
     assert failed.failed == "exit status 1: no good"
     assert missing.failed == "install it"
     assert len(said) == 6, "one line for each run, warming up too"
+
+
+HOLD = """\
+import sys, types
+from pathlib import Path
+from benchmarks import __main__ as bench, measure
+
+def run(setup):
+    pids = setup.scratch / "pids"
+    shell = f"trap '' TERM; sleep 60 & echo $$ $! > {pids}.new; mv {pids}.new {pids}; wait; wait"
+    print(setup.scratch, flush=True)
+    measure.measure([measure.Case("hold", ["sh", "-c", shell])], 1, str)
+
+measure.GRACE = 0.5
+hold = types.ModuleType("benchmarks.suite.hold")
+hold.run = run
+sys.modules[hold.__name__] = hold
+bench.SUITE = ("hold",)
+bench.main()
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
+def test_whoever_ends_it_ends_what_it_measures_and_leaves_nothing(number: int, status: int, tmp_path: Path) -> None:
+    image = tmp_path / "node.qcow2"
+    image.touch()
+    command = [sys.executable, "-c", HOLD, "hold", "--image", str(image)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        scratch = Path(running.stdout.readline().strip())
+        pids = scratch / "pids"
+        while not pids.exists():
+            time.sleep(0.01)
+        processes = [int(pid) for pid in pids.read_text().split()]
+        running.send_signal(number)
+        running.communicate(timeout=20)
+    assert running.returncode == status
+    assert not scratch.exists()
+    assert len(processes) == 2
+    assert [pid for pid in processes if is_running(pid)] == []
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, which is not waiting to be reaped, two seconds from now at most."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if state in "ZX":
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_without_kvm_ours_has_none_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "of the user"))
+    plain = Setup(tmp_path / "node.qcow2", 1, tmp_path).ours("boot")
+    assert plain.environment == ()
+    case = Setup(tmp_path / "node.qcow2", 1, tmp_path, tcg=True).ours("boot")
+    monkeypatch.setenv(*dict(case.environment).popitem())
+    assert kvm.remembered() == "--tcg"
+    assert accelerators() == ("tcg",)
+    assert not (tmp_path / "of the user").exists()
 
 
 def test_ratios_are_of_pairs() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from diskimage_validator import process
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
+from diskimage_validator.engines.overlay import Overlay
 from diskimage_validator.errors import DeclinedError
 from diskimage_validator.image_file import examine
 from diskimage_validator.process import Limits
@@ -180,6 +181,58 @@ def test_the_server_has_limits_and_no_network(image: Path) -> None:
         server.close()
 
 
+TELLING = """\
+#!/bin/sh
+# A link is no file to which a limit would apply.
+ln -s "$(tr -s ' \\n' ' ' < /proc/$$/limits)" {folder}/limits-$1
+ln -s "$(readlink /proc/$$/ns/net)" {folder}/network-$1
+exec /usr/bin/qemu-img "$@"
+"""
+
+
+def test_so_have_those_that_look_at_the_image_first(
+    image: Path, scratch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, programs = tmp_path / "told", tmp_path / "programs"
+    told.mkdir()
+    programs.mkdir()
+    (programs / "qemu-img").write_text(TELLING.format(folder=told))
+    (programs / "qemu-img").chmod(0o755)
+    monkeypatch.setitem(process.LOCALE, "PATH", f"{programs}:/usr/bin:/bin")
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    checked = examine(image)
+    assert checked.notes == ()
+    Overlay(checked).close()
+    own = Path("/proc/self/ns/net").readlink()
+    for verb, written in (("info", 0), ("check", 0), ("create", 64 << 20)):
+        limits = str((told / f"limits-{verb}").readlink())
+        assert f"Max file size {written} {written} bytes " in limits
+        assert f"Max address space {1 << 30} {1 << 30} bytes " in limits
+        assert "Max cpu time 30 30 seconds " in limits
+        assert (told / f"network-{verb}").readlink() != own
+
+
+READ_ONLY = """\
+mount --rbind /tmp /tmp
+mount -o remount,bind,ro /tmp
+mount -t tmpfs -o ro none /var/tmp
+cd /var/tmp
+exec "$@"
+"""
+
+
+@pytest.mark.parametrize("engine", ["direct", "auto"])
+def test_without_a_temporary_folder_it_says_what_to_do(engine: str, image: Path) -> None:
+    bare = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", READ_ONLY, "sh"]
+    command = [sys.executable, "-m", "diskimage_validator", "ls", str(image), "--engine", engine]
+    environment = {name: value for name, value in os.environ.items() if name not in ("TMPDIR", "TMP", "TEMP")}
+    done = subprocess.run([*bare, *command], env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 3, done.stderr
+    message, hint = done.stderr.splitlines()
+    assert message.startswith("error: no temporary folder can be made: No usable temporary directory found in [")
+    assert hint == "hint: set TMPDIR to a folder that can be written to and has room"
+
+
 def test_where_no_namespace_may_be_made_it_goes_on_and_says_so(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,10 +240,10 @@ def test_where_no_namespace_may_be_made_it_goes_on_and_says_so(
     refusing.write_text("#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n")
     refusing.chmod(0o755)
     monkeypatch.setitem(process.LOCALE, "PATH", f"{tmp_path}:/usr/bin:/bin")
-    server = QemuNbd(examine(image))
-    assert server.notes == [
-        "qemu-nbd runs without a network namespace of its own: unshare: unshare failed: Operation not permitted"
-    ]
+    checked = examine(image)
+    server = QemuNbd(checked)
+    note = "helpers run without a network namespace of their own: unshare: unshare failed: Operation not permitted"
+    assert (checked.notes, server.notes) == ((note,), [note])
     assert server.read(1080, 2) == b"\x53\xef"
     server.close()
     assert gone(image)

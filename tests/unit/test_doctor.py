@@ -63,3 +63,11 @@ def test_what_readiness_needs_reads_no_images() -> None:
     assert not write_diagnoses([Diagnosis("readiness", "openssl", ok=True, message="there")], stream)
     assert "readiness  works" in stream.getvalue()
     assert "This host cannot read images." in stream.getvalue()
+
+
+def test_a_temporary_folder_that_cannot_be_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    start = direct()["start"]
+    assert not start.ok
+    assert start.message == "no temporary folder can be made: No such file or directory"
+    assert start.remedy.startswith("set TMPDIR")

@@ -226,6 +226,20 @@ def test_a_node_without_any_tool_is_skipped() -> None:
         assert {finding.status for finding in found} == {Status.SKIP}
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Name or service not known", {"mirror.internal:443": "fail", "gateway.example.org:443": "error"}),
+        ("Connection refused", {"mirror.internal:443": "fail", "gateway.example.org:443": "error"}),
+        ("No route to host", {"mirror.internal:443": "fail", "gateway.example.org:443": "pass"}),
+    ],
+)
+def test_nothing_that_was_not_sent_proves_a_firewall(said: str, expected: dict[str, str]) -> None:
+    egress = {"allowed": ["mirror.internal:443"], "blocked": ["gateway.example.org:443"]}
+    answers: Answers = {"bash": "", "timeout": (1, "", f"bash: line 1: /dev/tcp: {said}\n")}
+    assert told(ask("live-egress", answers, egress=egress)) == expected
+
+
 def test_facts_of_another_policy_do_not_answer() -> None:
     policy = images.policy(live={"tls": ["registry.internal:443"], "egress": {"blocked": ["192.0.2.1:443"]}})
     engine = AnsweringEngine({"openssl": "", "bash": "", "timeout": ""})

@@ -65,6 +65,26 @@ severity: {dns-name: info}
     ]
 
 
+def test_a_name_resolves_to_the_same_for_all_ports(folder: Path) -> None:
+    text = """\
+endpoints:
+  - {name: Registry.internal, port: 5000, addresses: [192.0.2.1, "2001:db8::1"]}
+  - {name: registry.internal, addresses: ["2001:DB8:0::1", 192.0.2.1]}
+  - {name: registry.internal, port: 80, tls: false}
+  - {name: logs.internal, addresses: [192.0.2.2]}
+  - name: registry.internal
+    port: 443
+    addresses: [192.0.2.2]
+  - {name: registry.internal, port: 81, addresses: none}
+"""
+    said = "registry.internal has others in line 4; give all that it resolves to, in both or in one"
+    assert [line for line in problems(text, folder) if "endpoints[5]" not in line] == [
+        "factory factory.yaml has 2 errors",
+        f"  line 10: .endpoints[4].addresses: {said}",
+    ]
+    assert len(parsed(text.partition("  - name")[0], folder).rules.endpoints) == 4
+
+
 @pytest.mark.parametrize("key", ["s3cret", "-----BEGIN PRIVATE KEY-----", "file:", "vault:s3cret", "[s3cret]", "7"])
 def test_a_secret_in_clear_is_refused_and_not_repeated(folder: Path, key: str) -> None:
     (folder / "client.pem").write_bytes(pki.pem(pki.certificate("client", ca=False)))

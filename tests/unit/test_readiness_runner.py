@@ -14,7 +14,7 @@ from diskimage_validator.model import Report, Severity
 from diskimage_validator.readiness import probes
 from diskimage_validator.readiness.document import parse_factory
 from diskimage_validator.readiness.facts.dns import AskName, Lookup
-from diskimage_validator.readiness.runner import check_readiness
+from diskimage_validator.readiness.runner import BY_HAND, check_readiness
 from diskimage_validator.reports import WRITERS
 from diskimage_validator.reports.published import schema_text
 
@@ -56,12 +56,16 @@ def test_a_probe_that_fails_or_crashes_is_an_error_and_the_others_go_on(monkeypa
             raise EngineError("no tool", "install it")
         if ask.name == "two.internal":
             raise RuntimeError("boom")
+        if ask.name == "three.internal":
+            raise EngineError("nobody knows")
         return Lookup("NOERROR", ("192.0.2.1",))
 
-    report = checked(moody, monkeypatch)
-    assert list(statuses(report).values()) == ["error", "error", "pass"]
-    first, second = (result.finding for result in report.results[:2])
+    text = TEXT.replace("three.internal}", "three.internal}, {name: four.internal}")
+    report = checked(moody, monkeypatch, text)
+    assert list(statuses(report).values()) == ["error", "error", "error", "pass"]
+    first, second, third = (result.finding for result in report.results[:3])
     assert (first.message, first.hint) == ("no tool", "install it")
+    assert (third.message, third.hint) == ("nobody knows", BY_HAND)
     assert second.message == "the probe crashed: RuntimeError: boom"
     assert first.tried == "192.0.2.53:53: DNS, A and AAAA of one.internal"
     assert report.exit_status() == 3

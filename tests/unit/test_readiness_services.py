@@ -139,7 +139,7 @@ def test_what_a_member_says_is_made_printable_and_short() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "running", "lag", "detail"),
+    ("row", "running", "lag", "detail", "source"),
     [
         (
             {
@@ -148,10 +148,12 @@ def test_what_a_member_says_is_made_printable_and_short() -> None:
                 "Slave_SQL_Running": "Yes",
                 "Seconds_Behind_Master": 7,
                 "Last_IO_Error": "",
+                "Master_Server_Id": 7,
             },
             True,
             7.0,
             "from db1: receives: Yes, applies: Yes",
+            "server_id 7",
         ),
         (
             {
@@ -160,17 +162,23 @@ def test_what_a_member_says_is_made_printable_and_short() -> None:
                 "Replica_SQL_Running": "Yes",
                 "Seconds_Behind_Source": None,
                 "Last_IO_Error": "error connecting\nto \x1b[1mdb1",
+                "Source_Server_Id": 7,
+                "Source_UUID": "3e11fa47\x1b[1m",
             },
             False,
             None,
             r"from db1: receives: Connecting, applies: Yes; error connecting to \x1b[1mdb1",
+            r"server_uuid 3e11fa47\x1b[1m",
         ),
-        ({}, False, None, "from : receives: , applies:"),
+        ({"Master_Server_Id": 0, "Master_UUID": ""}, False, None, "from : receives: , applies:", ""),
+        ({}, False, None, "from : receives: , applies:", ""),
     ],
 )
-def test_replicas_of_mariadb_and_mysql(row: dict[str, object], running: bool, lag: float | None, detail: str) -> None:
+def test_replicas_of_mariadb_and_mysql(
+    row: dict[str, object], running: bool, lag: float | None, detail: str, source: str
+) -> None:
     stream = stream_of(row)
-    assert (stream.running, stream.lag, stream.detail) == (running, lag, detail)
+    assert (stream.running, stream.lag, stream.detail, stream.source) == (running, lag, detail, source)
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b"one\ntwo\n", b"a\0b", b"\xff\xfe"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from diskimage_validator import temporary
+from diskimage_validator.errors import EngineError
 from diskimage_validator.temporary import LOCK, PREFIX, TemporaryFolder, remove_left_behind
 
 OWNER = """\
@@ -89,7 +90,7 @@ def test_a_folder_of_another_account_stays(parent: str) -> None:
 
 def test_a_parent_that_is_not_there_is_an_error_and_nothing_to_remove(tmp_path: Path) -> None:
     remove_left_behind(str(tmp_path / "none"))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(EngineError, match="no temporary folder can be made: No such file or directory"):
         TemporaryFolder(str(tmp_path / "none"))
 
 

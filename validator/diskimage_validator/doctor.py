@@ -5,7 +5,6 @@ unreadable one, no supermin, no QEMU, KVM there but unusable. The last question 
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from diskimage_validator.errors import EngineError
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.image_file import ImageFile
 from diskimage_validator.process import find_program
+from diskimage_validator.temporary import TemporaryFolder
 
 BOOT: Final = Path("/boot")
 MODULES: Final = Path("/lib/modules")
@@ -86,14 +86,15 @@ def _for_some(name: str, without: str) -> Diagnosis:
 
 def _serve() -> Diagnosis:
     """Have qemu-nbd serve an empty file, which takes it some milliseconds."""
-    with tempfile.NamedTemporaryFile(prefix="diskimage-validator-") as file:
-        file.truncate(SCRATCH_SIZE)
-        try:
-            path = Path(file.name)
+    try:
+        with TemporaryFolder() as folder:
+            path = folder.path / "disk.raw"
+            path.touch()
+            os.truncate(path, SCRATCH_SIZE)
             server = QemuNbd(ImageFile(path, "raw", SCRATCH_SIZE, SCRATCH_SIZE, digest_of(path)))
-        except EngineError as error:
-            return Diagnosis("direct", "start", ok=False, message=error.message, remedy=error.hint)
-        server.close()
+            server.close()
+    except EngineError as error:
+        return Diagnosis("direct", "start", ok=False, message=error.message, remedy=error.hint)
     return Diagnosis("direct", "start", ok=True, message="; ".join(server.notes) or "qemu-nbd serves, without network")
 
 

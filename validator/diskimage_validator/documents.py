@@ -24,9 +24,10 @@ def read_bounded(path: Path, limit: int = MAX_SIZE) -> bytes:
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        message = f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        raise UsageError(message, "is the path right, and may this account read it?") from error
     if len(data) > limit:
-        raise UsageError(f"{path} has more than {limit} bytes")
+        raise UsageError(f"{path} has more than {limit} bytes", "is this the right file?")
     return data
 
 

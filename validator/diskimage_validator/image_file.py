@@ -3,7 +3,7 @@
 A disk image is hostile input: a qcow2 may name a backing file or an external data file, and whoever opens it then
 reads files of the host (CVE-2024-32498). So the format is stated by the caller or detected from the header by
 oslo.utils' inspector, which OpenStack made for exactly this; then the header's safety checks run; and only then do
-QEMU's tools see the file, with the format given explicitly and under resource limits.
+QEMU's tools see the file, with the format given explicitly, under resource limits and without network.
 """
 
 import json
@@ -23,7 +23,7 @@ from diskimage_validator.process import Limits, run
 FORMATS: Final = ("qcow2", "raw")
 """Formats that are read. Everything else is refused with its name: convert it first."""
 
-QEMU_LIMITS: Final = Limits(address_space=1 << 30, cpu_seconds=30)
+QEMU_LIMITS: Final = Limits(address_space=1 << 30, cpu_seconds=30, file_size=0)
 QEMU_TIMEOUT: Final = 60.0
 
 REFUSALS: Final = {
@@ -113,10 +113,12 @@ def begin(path: Path, *, image_format: str | None) -> None:
 
 def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:
     detected = _inspect_header(path, image_format)
-    details = _qemu_img("info", path, detected)
+    notes: list[str] = []
+    details = _qemu_img("info", path, detected, notes)
     _refuse_references(path, details)
-    checked = _check_consistency(path) if detected == "qcow2" else {}
-    leaks = int(checked.get("leaks", 0))
+    checked = _check_consistency(path, notes) if detected == "qcow2" else {}
+    if leaks := int(checked.get("leaks", 0)):
+        notes.append(f"{leaks} leaked clusters: space is wasted, the content is right")
     features = details.get("format-specific", {}).get("data", {}) if detected == "qcow2" else {}
     return ImageFile(
         path=path,
@@ -127,7 +129,7 @@ def _examine(path: Path, digest: Digest, image_format: str | None) -> ImageFile:
         compat=features.get("compat"),
         compression=_compression(features, checked) if detected == "qcow2" else None,
         cluster_size=details.get("cluster-size") if detected == "qcow2" else None,
-        notes=(f"{leaks} leaked clusters: space is wasted, the content is right",) if leaks else (),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -144,7 +146,7 @@ def _regular_file(path: Path) -> Path:
             with real.open("rb"):
                 return real
     except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
+        raise UsageError(f"{path}: no such file", "is the path right, and was the image built?") from None
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
     raise UsageError(f"{path}: not a regular file", "name a qcow2 or raw disk image")
@@ -185,11 +187,15 @@ def _refuse_unsafe_header(path: Path, oslo: Any, inspector: Any) -> None:
         ) from None
 
 
-def _qemu_img(verb: str, path: Path, image_format: str, *, good: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    """Run ``qemu-img VERB`` on the image and return its JSON."""
+def _qemu_img(
+    verb: str, path: Path, image_format: str, notes: list[str], *, good: tuple[int, ...] = (0,)
+) -> dict[str, Any]:
+    """Run ``qemu-img VERB`` on the image and return its JSON. What it had to do without is added to ``notes``."""
     # The path is absolute, so QEMU cannot take a "json:" or "nbd:" in it for a protocol.
     command = ["qemu-img", verb, "-f", image_format, "--output=json", str(path)]
-    done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
+    done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS, offline=True)
+    if done.note:
+        notes.append(done.note)
     if done.status not in good:
         said = done.stderr.strip().splitlines()
         raise TargetError(f"{path}: qemu-img {verb}: {said[-1] if said else f'exit status {done.status}'}")
@@ -216,9 +222,9 @@ def _compression(features: dict[str, Any], checked: dict[str, Any]) -> str:
     return str(features.get("compression-type", "zlib")) if checked.get("compressed-clusters") else "none"
 
 
-def _check_consistency(path: Path) -> dict[str, Any]:
+def _check_consistency(path: Path, notes: list[str]) -> dict[str, Any]:
     """Run ``qemu-img check`` (exit status 2: corrupt, 3: leaked clusters; qemu-img(1)) and return what it counted."""
-    outcome = _qemu_img("check", path, "qcow2", good=(0, 2, 3))
+    outcome = _qemu_img("check", path, "qcow2", notes, good=(0, 2, 3))
     if outcome.get("corruptions") or outcome.get("check-errors"):
         raise TargetError(f"{path}: the qcow2 metadata is corrupt", "rebuild the image; qemu-img check shows details")
     return outcome

@@ -20,6 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from diskimage_validator.errors import EngineError
+
 PREFIX: Final = "diskimage-validator-"
 LOCK: Final = "lock"
 _swept: set[str] = set()
@@ -27,14 +29,20 @@ _swept: set[str] = set()
 
 
 class TemporaryFolder:
-    """A folder with mode 0700 in ``parent``, or where tempfile makes them. ``close`` removes it and all in it.
+    """A folder with mode 0700 in ``parent``, or in ``usual_parent``. ``close`` removes it and all in it.
 
-    Raises OSError if there can be none.
+    Raises EngineError if there can be none.
     """
 
     def __init__(self, parent: str | None = None) -> None:
-        usual = tempfile.gettempdir()
+        usual = usual_parent()
         parent = parent or usual
+        try:
+            self._make(parent, usual)
+        except OSError as error:
+            raise _no_folder(error) from error
+
+    def _make(self, parent: str, usual: str) -> None:
         for place in {parent, usual} - _swept:
             _swept.add(place)
             remove_left_behind(place)
@@ -77,6 +85,19 @@ class TemporaryFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def usual_parent() -> str:
+    """Return the folder for temporary folders, as tempfile chooses it. Raises EngineError if none can be written to."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise _no_folder(error) from error
+
+
+def _no_folder(error: OSError) -> EngineError:
+    message = f"no temporary folder can be made: {error.strerror or error}"
+    return EngineError(message, "set TMPDIR to a folder that can be written to and has room")
 
 
 _open: Final[dict[TemporaryFolder, int]] = {}

@@ -2,7 +2,8 @@
 
 The node opens a TCP connection to each endpoint, by bash or Python, whichever it has, and waits for eight seconds.
 ``allowed`` have to answer. ``blocked`` must not: name servers that do listen, beyond the firewall; a port where nobody
-listens proves nothing, which is why a refusal there is neither a pass nor a failure. It can be the server's own.
+listens proves nothing, which is why a refusal there is neither a pass nor a failure. It can be the server's own. A name
+that has no address on the node proves nothing either, for nothing was sent: name what is outside by its address.
 
 .. rubric:: Example
 
@@ -11,11 +12,11 @@ With this policy::
     live:
       egress:
         allowed: ["mirror.internal:443", "registry.internal:443"]
-        blocked: ["gateway.example.org:443"]
+        blocked: ["192.0.2.80:443"]
 
-a node passes that reaches both mirrors, while its packets to the gateway are dropped.
+a node passes that reaches both mirrors, while its packets to 192.0.2.80 are dropped.
 
-A node fails that reaches the gateway, too, or one without a route to the registry.
+A node fails that reaches 192.0.2.80, too, or one without a route to the registry.
 """
 
 from collections.abc import Iterator
@@ -74,5 +75,9 @@ def _judge_blocked(probe: Probe) -> Finding:
     if probe.outcome == "refused":
         message = "the connection was refused, by the server itself or by a firewall: that cannot be told"
         hint = "name a port on which the server listens; have the firewall drop, or reject without a TCP reset"
+        return Finding(probe.address, Status.ERROR, message, _BLOCKED, probe.message, hint)
+    if probe.outcome == "unresolved":
+        message = f"could not tell: {probe.message}, so nothing was sent"
+        hint = "name it by its IP address: it may still be there"
         return Finding(probe.address, Status.ERROR, message, _BLOCKED, probe.message, hint)
     return Finding(probe.address, Status.PASS, f"it does not answer: {probe.message}", _BLOCKED, probe.message)

@@ -6,6 +6,7 @@ wrote a qcow2 header with a backing file into its first sector would be served t
 our own, added under its explicit format, nothing is probed and the image is still never written to.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from diskimage_validator.errors import EngineError
@@ -14,6 +15,8 @@ from diskimage_validator.process import run
 from diskimage_validator.temporary import TemporaryFolder
 
 FORMAT = "qcow2"
+LIMITS: Final = replace(QEMU_LIMITS, file_size=64 << 20)
+"""What qemu-img writes is an empty overlay: 2 MiB of tables for a disk of 128 TiB, its clusters being 64 KiB."""
 GPT: Final = b"EFI PART"
 """What the header of a GPT begins with, in the second sector of the disk: UEFI specification, chapter 5.3."""
 SECTORS: Final = (512, 4096)
@@ -36,7 +39,7 @@ class Overlay:
         command = ["qemu-img", "create", "-q", "-f", FORMAT, "-F", image.format, "-b", str(image.path), str(self.path)]
         if size > image.virtual_size:
             command.append(str(size))
-        done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
+        done = run(command, timeout=QEMU_TIMEOUT, limits=LIMITS, offline=True)
         if done.status != 0:
             self.close()
             raise EngineError(f"qemu-img create: {done.stderr.strip()}")
@@ -55,7 +58,7 @@ class Overlay:
         blocks = ["bs=512", f"count={HEAD // 512}"]
         # Nothing is probed: the overlay's format is stated, and in the overlay that of the image is.
         command = ["qemu-img", "dd", "-f", FORMAT, "-O", "raw", *blocks, f"if={self.path}", f"of={head}"]
-        done = run(command, timeout=QEMU_TIMEOUT, limits=QEMU_LIMITS)
+        done = run(command, timeout=QEMU_TIMEOUT, limits=LIMITS, offline=True)
         if done.status != 0:
             raise EngineError(f"qemu-img dd: {done.stderr.strip()}")
         content = head.read_bytes()

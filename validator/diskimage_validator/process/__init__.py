@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -46,11 +47,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Completed:
-    """A finished process: exit status and the two outputs as text (undecodable bytes are replaced)."""
+    """A finished process: exit status and the two outputs as text (undecodable bytes are replaced).
+
+    ``note`` says what it had to do without, for the report.
+    """
 
     status: int
     stdout: str
     stderr: str
+    note: str = ""
 
 
 def find_program(name: str) -> Path | None:
@@ -59,17 +64,40 @@ def find_program(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None) -> Completed:
+def offline_command() -> list[str]:
+    """Return the unshare(1) call for a network namespace. Whoever is not root needs a user namespace around it."""
+    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
+    return ["unshare", *user, "--net", "--"]
+
+
+def namespace_denied(said: str) -> str:
+    """Return the note on a namespace that cannot be had, if that is what standard error says; empty if it is not."""
+    last = said.strip().rpartition("\n")[2]
+    return f"helpers run without a network namespace of their own: {last}" if last.startswith("unshare:") else ""
+
+
+def run(command: Sequence[str], *, timeout: float, limits: Limits | None = None, offline: bool = False) -> Completed:
     """Run ``command`` to its end, without standard input, and return what it said. Any exit status is returned.
 
-    ``timeout`` is in seconds. With ``limits`` it ends, like a Service, with the thread that called. Raises EngineError
-    if the program is missing or does not finish in time.
+    ``timeout`` is in seconds. With ``limits`` it ends, like a Service, with the thread that called; and with them and
+    ``offline`` it is in a network namespace of its own, where the host allows one: ``note`` says if it does not. Raises
+    EngineError if the program is missing or does not finish in time.
     """
     need(command[0])
-    full = [*limits.command(), *MORTAL, *command] if limits else command
+    if limits is None:
+        return _run(command, timeout)
+    if not offline:
+        return _run(command, timeout, [*limits.command(), *MORTAL])
+    need("unshare")
+    done = _run(command, timeout, [*limits.command(), *offline_command(), *MORTAL])
+    note = namespace_denied(done.stderr) if done.status else ""
+    return replace(_run(command, timeout, [*limits.command(), *MORTAL]), note=note) if note else done
+
+
+def _run(command: Sequence[str], timeout: float, before: Sequence[str] = ()) -> Completed:
     try:
         done = subprocess.run(
-            full,
+            [*before, *command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout,

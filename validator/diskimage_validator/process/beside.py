@@ -1,13 +1,12 @@
 """Programs that run beside us: one that serves until it is stopped, one that computes until its answer is needed."""
 
 import contextlib
-import os
 import subprocess
 from collections.abc import Sequence
 from typing import IO
 
 from diskimage_validator.errors import EngineError
-from diskimage_validator.process import LOCALE, MORTAL, Limits, need
+from diskimage_validator.process import LOCALE, MORTAL, Limits, need, offline_command
 from diskimage_validator.process.ending import end
 
 
@@ -32,7 +31,7 @@ class Service:
         inherits: Sequence[int] = (),
     ) -> None:
         """Start ``command``. Raises EngineError if the program, or one of util-linux that starts it, is missing."""
-        full = [*limits.command(), *(_offline() if offline else ()), *MORTAL, *command]
+        full = [*limits.command(), *(offline_command() if offline else ()), *MORTAL, *command]
         for program in ("prlimit", "unshare", "setpriv", command[0]):
             need(program)
         self.name = command[0]
@@ -125,9 +124,3 @@ class Background:
         self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-
-
-def _offline() -> list[str]:
-    """Return the unshare(1) call for a network namespace. Whoever is not root needs a user namespace around it."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user"]
-    return ["unshare", *user, "--net", "--"]

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from diskimage_validator.certificates import der_blocks
 from diskimage_validator.errors import PolicyError, UsageError, ValidatorError
 from diskimage_validator.policy import load_policy, shipped_policies
@@ -14,6 +16,7 @@ from diskimage_validator.policy_model import Policy
 from diskimage_validator.readiness.checks import READINESS_CHECKS
 from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.rules.document import FactoryRules
+from diskimage_validator.readiness.rules.endpoints import ServiceEndpoint
 
 WHAT: Final = "factory"
 
@@ -29,7 +32,7 @@ def parse_factory(text: str, name: str, folder: Path) -> Factory:
         document, problems = read_document(text, FactoryRules, READINESS_CHECKS, WHAT)
     except DocumentError as error:
         raise problems_error(WHAT, name, error.problems) from error
-    problems += _bad_files(document, folder)
+    problems += [*_bad_addresses(document), *_bad_files(document, folder)]
     if problems:
         raise problems_error(WHAT, name, problems)
     rules = FactoryRules.model_validate(document.data)
@@ -47,6 +50,23 @@ def parse_factory(text: str, name: str, folder: Path) -> Factory:
 def _policy(name: str, folder: Path, bundle: list[Path]) -> Policy:
     """Return a shipped policy, or that of a file that is relative to ``folder``. Raises PolicyError or UsageError."""
     return load_policy(name if name in shipped_policies() else str(folder / name), ca_files=bundle)
+
+
+def _bad_addresses(document: Document) -> Iterator[Problem]:
+    """Find endpoints that disagree about what one name resolves to; what is no endpoint is the model's business."""
+    endpoints = document.data.get("endpoints")
+    first: dict[str, tuple[int, set[str]]] = {}
+    for index, entry in enumerate(endpoints if isinstance(endpoints, list) else []):
+        try:
+            endpoint = ServiceEndpoint.model_validate(entry)
+        except ValidationError:
+            continue
+        if endpoint.addresses:
+            path, addresses = ("endpoints", index, "addresses"), set(endpoint.addresses)
+            line, others = first.setdefault(endpoint.name, (document.line(path), addresses))
+            if addresses != others:
+                message = f"{endpoint.name} has others in line {line}; give all that it resolves to, in both or in one"
+                yield Problem(document.line(path), path, message)
 
 
 def _bad_files(document: Document, folder: Path) -> Iterator[Problem]:

@@ -20,6 +20,8 @@ from diskimage_validator.readiness.plan import planned
 from diskimage_validator.release import VERSION
 from diskimage_validator.waivers import apply_waivers
 
+BY_HAND = "do by hand what was tried; if it only takes long, raise 'limits.timeout'"
+"""What to do about a question without an answer, if nobody knows better."""
 ENGINE = "network"
 """What a report says of who looked."""
 
@@ -87,7 +89,7 @@ def _ask(ask: Ask[Any], means: Any) -> Evidence[Any]:
     try:
         return Evidence(ask, PROBES[type(ask)](ask, means), when)
     except ValidatorError as error:
-        return Evidence(ask, Unreadable(error.message, error.hint, type(error).__name__), when)
+        return Evidence(ask, Unreadable(error.message, error.hint or BY_HAND, type(error).__name__), when)
     except Exception as error:  # a crash of one probe must not hide what the others see
         reason = f"the probe crashed: {type(error).__name__}: {error}"
         return Evidence(ask, Unreadable(reason, "this is a bug: please report it", type(error).__name__), when)

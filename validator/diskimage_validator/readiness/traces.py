@@ -25,7 +25,7 @@ class Traces:
         """Be around everything from the first write to the last removal. Raises EngineError if the run is ending."""
         with self._changed:
             if self._ending.is_set():
-                raise EngineError("the run was interrupted")
+                raise EngineError("the run was interrupted", "run it again")
             self._busy += 1
         try:
             yield

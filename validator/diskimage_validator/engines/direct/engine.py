@@ -45,7 +45,7 @@ class DirectEngine(DiskEngine):
             progress("looking for the root file system")
         self._server = QemuNbd(image)
         try:
-            self.notes.extend([*image.notes, *self._server.notes])
+            self.notes.extend(dict.fromkeys([*image.notes, *self._server.notes]))
             blocks = Blocks(self._server.read, self._server.size, max(BLOCK, image.cluster_size or 0))
             self._storage = self._ask(read_storage, blocks.read, self._server.size)
             if self._storage.table.sector != SECTOR:

@@ -7,16 +7,15 @@ are removed as soon as we are connected. It serves that one connection and ends 
 """
 
 import socket
-import tempfile
 import time
 from typing import Final
 
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.errors import DeclinedError, EngineError
 from diskimage_validator.image_file import ImageFile
-from diskimage_validator.process import Limits
+from diskimage_validator.process import Limits, namespace_denied
 from diskimage_validator.process.beside import Service
-from diskimage_validator.temporary import TemporaryFolder
+from diskimage_validator.temporary import TemporaryFolder, usual_parent
 
 PROGRAM: Final = "qemu-nbd"
 LIMITS: Final = Limits(address_space=4 << 30, cpu_seconds=300, file_size=0)
@@ -103,12 +102,13 @@ class QemuNbd:
         if service is None or service.is_running:
             raise DeclinedError(f"{PROGRAM} does not answer within {START_TIMEOUT:.0f} s")
         said = service.last_words()
-        if not said.startswith("unshare:"):
+        note = namespace_denied(said)
+        if not note:
             raise DeclinedError(f"{PROGRAM} cannot open the image: {said}")
-        self.notes.append(f"{PROGRAM} runs without a network namespace of its own: {said}")
+        self.notes.append(note)
 
 
 def _folder() -> str | None:
     """Return where the folder for the socket is made: None for the usual place, unless its path is too long."""
-    length = len(tempfile.gettempdir().encode()) + len("/diskimage-validator-01234567/nbd")
+    length = len(usual_parent().encode()) + len("/diskimage-validator-01234567/nbd")
     return None if length <= MAX_SOCKET_PATH else "/tmp"  # noqa: S108 - the folder has a random name and mode 0700

@@ -50,7 +50,7 @@ class Connection:
     def transport(self) -> Transport:
         """The connection to the destination itself. Raises EngineError if it is closed."""
         if not self._transports:
-            raise EngineError(f"{self.hop}: the connection is closed")
+            raise EngineError(f"{self.hop}: the connection is closed", "is the node up? try again")
         return self._transports[-1]
 
     def open_channel(self) -> Channel:
@@ -58,7 +58,8 @@ class Connection:
         try:
             channel = self.transport.open_session(timeout=self._options.timeout)
         except (SSHException, OSError, EOFError) as error:
-            raise EngineError(f"{self.hop}: no session: {_words(error)}") from error
+            hint = "are sessions allowed there (MaxSessions in sshd_config), and is the node up?"
+            raise EngineError(f"{self.hop}: no session: {_words(error)}", hint) from error
         channel.settimeout(self._options.timeout)
         return channel
 
@@ -79,7 +80,8 @@ class Connection:
                 link = socket.create_connection((hop.host, hop.port), timeout)
         except (SSHException, OSError, EOFError) as error:
             way = " from its jump host" if self._transports else ""
-            raise EngineError(f"cannot reach {hop.host} port {hop.port}{way}: {_words(error)}") from error
+            hint = "is it up, does its sshd listen on that port, and do names, routes and firewalls lead there?"
+            raise EngineError(f"cannot reach {hop.host} port {hop.port}{way}: {_words(error)}", hint) from error
         try:
             transport = Transport(link)
         except BaseException:
@@ -97,7 +99,8 @@ class Connection:
             transport.start_client(timeout=3 * self._options.timeout)
             return transport.get_remote_server_key()
         except (SSHException, OSError, EOFError) as error:
-            raise EngineError(f"{hop}: no SSH connection: {_words(error)}") from error
+            hint = "is that an SSH server that is not busy (MaxStartups), with ciphers that paramiko has?"
+            raise EngineError(f"{hop}: no SSH connection: {_words(error)}", hint) from error
 
 
 def _words(error: Exception) -> str:

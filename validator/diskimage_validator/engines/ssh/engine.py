@@ -33,6 +33,7 @@ NAME_MAX: Final = 255
 AMBIGUOUS: Final = 1 << 31
 """The first second since 1970 that a signed number of 32 bits cannot tell."""
 UNTOLD: Final = "times of files after 2038 may be times before 1970, for SFTP does not tell them apart"
+_LOST: Final = "is the node up? try again"
 MOUNTINFO_LIMIT: Final = 16 * 1024 * 1024
 Answer = TypeVar("Answer")
 
@@ -199,7 +200,7 @@ class SshEngine(Engine):
     def _attempt(self, path: str, ask: Callable[[], Answer]) -> Answer:
         """Return the answer, as root if it has to be. A connection that is lost is not asked again."""
         if self._lost:
-            raise EngineError(self._lost)
+            raise EngineError(self._lost, _LOST)
         try:
             try:
                 return ask()
@@ -212,11 +213,11 @@ class SshEngine(Engine):
         except (TimeoutError, EOFError, SSHException) as error:
             self._lost = f"{self.target.name}: the connection is lost: {error or type(error).__name__}"
             self._connection.close()
-            raise EngineError(self._lost) from error
+            raise EngineError(self._lost, _LOST) from error
         except (OSError, SFTPError, ValueError) as error:  # ValueError: an answer that makes no sense
             if not self._connection.transport.is_active():
                 self._lost = f"{self.target.name}: the connection is lost: {error}"
-            raise EngineError(self._lost or f"{path}: {error}") from error
+            raise EngineError(self._lost or f"{path}: {error}", _LOST if self._lost else "") from error
 
     def _elevate(self) -> bool:
         if not self._rights.elevate():

@@ -77,7 +77,8 @@ def verify(hop: Hop, key: PKey, known: Iterable[KnownKey]) -> None:
     shown = f"{key.get_name()} {key.fingerprint}"
     matching = [entry for entry in known if entry.is_of(key)]
     if revoked := [entry for entry in matching if entry.revoked]:
-        raise EngineError(f"{hop.name}: its host key {shown} is revoked by {revoked[0].source}")
+        hint = "whoever has that key may be somebody else: give the node a new one"
+        raise EngineError(f"{hop.name}: its host key {shown} is revoked by {revoked[0].source}", hint)
     if matching:
         return
     others = sorted({entry.source for entry in known if not entry.revoked})

@@ -1,5 +1,6 @@
 """Asking a running system with its own tools."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -27,7 +28,10 @@ def ask(engine: Engine, command: Sequence[str], *, timeout: float = TIMEOUT, as_
     """Return what ``command`` prints. Raises FactError if it ends with a failure."""
     done = engine.run(command, timeout=timeout, as_root=as_root)
     if done.status != 0:
-        raise FactError(f"{command[0]} on the node: {last_line(done.stderr) or f'exit status {done.status}'}")
+        raise FactError(
+            f"{command[0]} on the node: {last_line(done.stderr) or f'exit status {done.status}'}",
+            f"try it there: {shlex.join(command)}",
+        )
     return done.stdout
 
 

@@ -52,7 +52,8 @@ def space_at(engine: Engine, path: str) -> Space:
     # A mount point may hold spaces; the source of a network file system may, too, but then nothing here is certain.
     fields = lines[-1].split(None, _FIELDS - 1) if len(lines) > 1 else []
     if len(fields) != _FIELDS or not all(field.isascii() and field.isdigit() for field in fields[1:4]):
-        raise FactError(f"df on the node: no answer that is understood for {path}")
+        hint = "is that df one that knows POSIX's -P and -k?"
+        raise FactError(f"df on the node: no answer that is understood for {path}", hint)
     return Space(path, printable(fields[5]), printable(fields[0]), int(fields[1]) * 1024, int(fields[3]) * 1024)
 
 

@@ -62,7 +62,8 @@ def _judge(subject: str, evidence: Evidence[DatabaseServer]) -> Finding:
         return tell(evidence, subject, Status.SKIP, message, _EXPECTED)
     said = fact.plain.detail
     if fact.plain.outcome == "failed":
-        return tell(evidence, subject, Status.ERROR, f"could not tell: {said}", _EXPECTED, said)
+        hint = "look at the log of the server, and ask again: it let this user in with TLS, or should"
+        return tell(evidence, subject, Status.ERROR, f"could not tell: {said}", _EXPECTED, said, hint)
     if fact.plain.outcome == "accepted":
         hint = "PostgreSQL: hostssl instead of host in pg_hba.conf; MariaDB and MySQL: require_secure_transport=ON"
         return tell(evidence, subject, Status.FAIL, f"takes connections without TLS: {said}", _EXPECTED, said, hint)

@@ -1,8 +1,11 @@
 """One server of a database takes writes, and enough others replicate it closely; or a Galera cluster is complete.
 
 The primary is the server that takes writes and replicates from nobody. It has to be seen by as many replicas as
-``min_replicas`` (0) asks for, and every other server that is named has to receive from it, at most ``max_lag`` (60)
-seconds behind: what a replica is worth shows when the primary is gone. Which user may read that is said under ``user``.
+``min_replicas`` (0) asks for, and every other server that is named has to receive from it, or from another one that
+does, at most ``max_lag`` (60) seconds behind: what a replica is worth shows when the primary is gone. Whom a replica
+receives from is compared with what the primary is: ``server_uuid`` (MySQL), ``server_id`` (MariaDB), system identifier
+and timeline (PostgreSQL). And they have to see as many that receive from them as say so. Which user may read that is
+said under ``user``.
 
 In a Galera cluster every node takes writes, and has to be in the primary component, synchronized, among at least
 ``cluster_size`` nodes, or as many as are named.
@@ -23,8 +26,8 @@ With this factory::
 
 the line passes if one of the two takes writes, and the other one streams from it.
 
-It fails if the replica has stopped, is too far behind, or takes writes as well, if no server takes writes, and if one
-of them does not tell its state.
+It fails if the replica has stopped, is too far behind, takes writes as well, or still receives from the primary of
+yesterday, if no server takes writes, and if one of them does not tell its state.
 """
 
 from collections.abc import Iterator
@@ -43,6 +46,8 @@ ID: Final = "database-replication"
 TITLE: Final = "Replication of databases"
 SEVERITY: Final = Severity.CRITICAL
 LINE: Final = "Core services"
+
+_ELSEWHERE: Final = "make it receive from the primary, build it anew if it cannot, or name the server between them"
 
 Fault = tuple[str, str]
 """What is wrong, and what to do about it."""
@@ -67,7 +72,8 @@ def _judge(rules: DatabaseRules, evidence: list[Evidence[DatabaseServer]]) -> Fi
     if not found or len(facts) < len(evidence):
         message = f"{len(found)} of {len(evidence)} servers told their state, see database-servers"
         status = Status.ERROR if len(facts) < len(evidence) else Status.SKIP
-        return tell_of_all(evidence, rules.name, status, message, expected, actual)
+        hint = f"mend what {database_servers.ID} tells of them" if status is Status.ERROR else ""
+        return tell_of_all(evidence, rules.name, status, message, expected, actual, hint)
     clustered = rules.cluster_size is not None or any(fact.cluster for fact in found.values())
     faults = list((_of_cluster if clustered else _of_primary)(rules, found))
     silent = [name for name, fact in facts.items() if fact.trouble]
@@ -133,12 +139,37 @@ def _of_primary(rules: DatabaseRules, found: dict[str, DatabaseServer]) -> Itera
     for name, fact in found.items():
         if name not in primaries:
             yield from _of_replica(rules, name, fact)
+    if primaries:
+        yield from _of_sources(primaries, found)
     for name, fact in primaries.items():
         if (receivers := fact.receivers) and receivers.count < rules.min_replicas:
             said = f"{_replicas(receivers.count)} from {name}, {rules.min_replicas} are wanted"
             yield said, "look at the replicas' logs: can they reach the primary, and log in?"
         if (receivers := fact.receivers) and receivers.lag is not None and receivers.lag > rules.max_lag:
             yield f"a replica of {name} is {receivers.lag:.0f} s behind", "look at its disk and its load"
+
+
+def _of_sources(primaries: dict[str, DatabaseServer], found: dict[str, DatabaseServer]) -> Iterator[Fault]:
+    """Yield who receives from somebody else, and whether fewer are seen to receive than say so."""
+    trunk = {fact.identity for fact in primaries.values()} - {""}
+    following: set[str] = set()
+    for _ in found:  # a chain of replicas has no more links than that
+        following = {
+            name
+            for name, fact in found.items()
+            if any(stream.running and stream.source in trunk for stream in fact.streams)
+        }
+        trunk |= {found[name].identity for name in following} - {""}
+    known = ", ".join(f"{name} is {fact.identity or 'unknown'}" for name, fact in primaries.items())
+    for name, fact in found.items():
+        running = [stream for stream in fact.streams if stream.running]
+        if running and name not in following and not fact.missing:
+            sources = ", ".join(f"{stream.source or 'an unknown server'} ({stream.detail})" for stream in running)
+            yield f"{name} receives from {sources}, and {known}", _ELSEWHERE
+    seen = [fact.receivers.count for fact in found.values() if fact.receivers]
+    if len(seen) == len(found) and sum(seen) < len(following):
+        said = f"{', '.join(sorted(following))}: {len(following)} say that they receive, {sum(seen)} are seen to"
+        yield said, "does one of them catch up yet, or receive from another server with the same identity?"
 
 
 def _of_replica(rules: DatabaseRules, name: str, fact: DatabaseServer) -> Iterator[Fault]:

@@ -1,6 +1,7 @@
 """What is left of the quotas of the object stores that mirrors live in."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from diskimage_validator.facts.base import Unreadable
 from diskimage_validator.readiness.checks.base import Question
@@ -8,6 +9,8 @@ from diskimage_validator.readiness.factory import Factory
 from diskimage_validator.readiness.facts.object_stores import AskStoreRoom, StoreRoom
 from diskimage_validator.readiness.rules.storage import MirrorStore
 from diskimage_validator.sizes import format_size
+
+_STATE_IT: Final = "let this account see its quota; or give the mirror a name and the 'quota' that is for it"
 
 
 def asks(factory: Factory) -> Iterator[AskStoreRoom]:
@@ -23,7 +26,11 @@ def _stores(factory: Factory) -> Iterator[tuple[MirrorStore, AskStoreRoom]]:
             yield mirror, AskStoreRoom(places[mirror.object_store])
 
 
-def rooms(question: Question) -> tuple[int, list[str], list[str]]:
+Unknown = tuple[str, str]
+"""What could not be told, and what to do about that."""
+
+
+def rooms(question: Question) -> tuple[int, list[str], list[Unknown]]:
     """Return the room of all of them, that of each in words, and of which it is not known.
 
     What is left of an account's quota counts once, in however many of its containers mirrors live.
@@ -34,16 +41,16 @@ def rooms(question: Question) -> tuple[int, list[str], list[str]]:
     for mirror, ask in _stores(question.factory):
         fact = question.seen[ask].fact
         if isinstance(fact, Unreadable):
-            unknown.append(f"the room in {mirror}: {fact.reason}")
+            unknown.append((f"the room in {mirror}: {fact.reason}", fact.hint))
         elif fact.untold:
-            unknown.append(f"the room in {mirror}: {fact.untold}")
+            unknown.append((f"the room in {mirror}: {fact.untold}", _STATE_IT))
         elif ask in seen:
             places.append(f"{mirror}: the same object store")
         else:
             seen.add(ask)
             left = _left(mirror, fact, accounts)
             if left is None:
-                unknown.append(f"the room in {mirror}: it has no quota, and none is stated ('quota')")
+                unknown.append((f"the room in {mirror}: it has no quota, and none is stated ('quota')", _STATE_IT))
             else:
                 room += left
                 places.append(f"{mirror}: {format_size(left)} left")

@@ -75,5 +75,6 @@ def _judge(subject: str, evidence: Evidence[Doors], member: Member | Unreadable)
         if isinstance(member, Member) and member.trouble:
             message = f"there was no way to it, see zookeeper-members: {'; '.join(unknown)}"
             return tell(evidence, subject, Status.SKIP, message, _EXPECTED, actual)
-        return tell(evidence, subject, Status.ERROR, f"could not tell: {'; '.join(unknown)}", _EXPECTED, actual)
+        message, hint = f"could not tell: {'; '.join(unknown)}", "let this host through to these ports, and ask again"
+        return tell(evidence, subject, Status.ERROR, message, _EXPECTED, actual, hint)
     return tell(evidence, subject, Status.PASS, actual, _EXPECTED, actual)

@@ -61,7 +61,8 @@ def _judge(rules: EnsembleRules, evidence: list[Evidence[Member]]) -> Finding:
     unknown = [one for one in evidence if isinstance(one.fact, Unreadable)]
     if unknown:
         message = f"could not ask {len(unknown)} of {len(evidence)} members, see zookeeper-members"
-        return tell_of_all(evidence, rules.name, Status.ERROR, message, expected, actual)
+        hint = f"mend what {zookeeper_members.ID} tells of them"
+        return tell_of_all(evidence, rules.name, Status.ERROR, message, expected, actual, hint)
     faults = [*_of_roles(rules, states), *_of_sync(states, found), *_of_membership(rules, found)]
     if faults:
         message = "; ".join(fault for fault, _ in faults)

@@ -62,4 +62,5 @@ def check(question: Question) -> Iterator[Finding]:
             hint = "finish the upgrade: install the same version everywhere and restart what is older"
             yield tell(evidence, ask.url, Status.FAIL, f"they differ: {actual}", _EXPECTED, actual, hint)
         else:
-            yield tell(evidence, ask.url, Status.FAIL, "no component is connected", _EXPECTED, "none")
+            hint = "start the components; what runs and is missing here has lost its ZooKeeper"
+            yield tell(evidence, ask.url, Status.FAIL, "no component is connected", _EXPECTED, "none", hint)

@@ -12,11 +12,15 @@ PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MariaDB or MySQL"}
 
 @dataclass(frozen=True)
 class Stream:
-    """How a replica receives: ``lag``: seconds behind, None if it cannot tell; ``detail``: what it says, in words."""
+    """How a replica receives: ``lag``: seconds behind, None if it cannot tell; ``detail``: what it says, in words.
+
+    ``source``: the ``identity`` of the server that it receives from, as that calls itself; empty if it cannot tell.
+    """
 
     running: bool
     lag: float | None
     detail: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class DatabaseServer:
     ``version``: with the product's name; ``protocol``: of TLS; ``writable``: whether it is no replica and not
     read-only; ``streams``: what it replicates, of a replica; ``receivers``: None if this user may not know, and then
     ``missing`` says which privilege it lacks; ``cluster``: of a Galera node; ``plain``: what becomes of who comes
-    without TLS; ``trouble``: why none of that but ``plain`` is here.
+    without TLS; ``trouble``: why none of that but ``plain`` is here; ``identity``: what servers that receive from it
+    know it by, in words, empty if this user may not know.
     """
 
     version: str = ""
@@ -62,6 +67,7 @@ class DatabaseServer:
     cluster: Cluster | None = None
     plain: Knock | None = None
     trouble: Trouble | None = None
+    identity: str = ""
 
 
 @dataclass(frozen=True)

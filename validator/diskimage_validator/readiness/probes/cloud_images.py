@@ -23,6 +23,7 @@ from diskimage_validator.readiness.secret import Secret
 
 ALGORITHMS: Final = ("sha256", "sha384", "sha512")
 _SHA256: Final = ("owner_specified.openstack.sha256", "owner_specified.shade.sha256")
+_HINT: Final = "is the catalogue's endpoint of 'image' that of Glance v2, and does it answer this host?"
 
 
 class _Image(BaseModel):
@@ -44,7 +45,7 @@ def cloud_image(clouds: Secret, cloud: str, identity: str, path: str, means: Mea
     try:
         reply = ask_http(means, "GET", place, headers={"X-Auth-Token": session.token, "Accept": "application/json"})
     except BrokenError as error:
-        raise EngineError(f"the image service of {cloud}: {error}") from error
+        raise EngineError(f"the image service of {cloud}: {error}", _HINT) from error
     if reply.status == 404:
         return CloudImage()
     if reply.status != 200:
@@ -52,7 +53,8 @@ def cloud_image(clouds: Secret, cloud: str, identity: str, path: str, means: Mea
     try:
         image = _Image.model_validate_json(reply.body)
     except ValidationError as error:
-        raise EngineError(f"the image service of {cloud} answers with something else than an image") from error
+        message = f"the image service of {cloud} answers with something else than an image"
+        raise EngineError(message, _HINT) from error
     algorithm = image.os_hash_algo if image.os_hash_algo in ALGORITHMS and image.os_hash_value else ""
     of_file = _digest(path, algorithm) if algorithm else ""
     digest = image.os_hash_value or "" if algorithm else ""
@@ -64,4 +66,4 @@ def _digest(path: str, algorithm: str) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, algorithm).hexdigest()
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", "may this account read it?") from error

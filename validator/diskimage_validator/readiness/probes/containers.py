@@ -23,6 +23,9 @@ from diskimage_validator.temporary import TemporaryFolder
 MAX_MANIFEST: Final = 4 * 1024 * 1024
 """Bytes; the limit of containers/image."""
 MAX_ENTRIES: Final = 1_000
+VARIANTS: Final = {"amd64": "v1", "arm": "v7", "arm64": "v8"}
+"""Of a CPU, where none is told: so containerd compares platforms (its module platforms, database.go); the names are
+those of the specification (image-index.md, "Platform Variants")."""
 
 
 def ask_container_image(ask: AskContainerImage, means: Means) -> ContainerImage:
@@ -63,19 +66,21 @@ class _Inspection:
         top = self._parsed(text)
         if "manifests" not in top:
             return self._single(text, top)
-        entries = {_platform(entry.get("platform")): entry for entry in reversed(_entries(top, "manifests"))}
+        entries = [(_platform(entry.get("platform")), entry) for entry in _entries(top, "manifests")]
+        found = {_whole(platform): entry for platform, entry in reversed(entries)}
         blobs = [_stored(text)]
-        wanted = [platform for platform in self._ask.platforms if platform in entries]
+        wanted = dict.fromkeys(map(_whole, self._ask.platforms))
         for platform in wanted:
-            text = self._raw(f"{_repository(self._ask.image)}@{_digest(entries[platform])}")
-            blobs += [_stored(text), *_blobs(self._parsed(text))]
-        missing = tuple(platform for platform in self._ask.platforms if platform not in entries)
-        return ContainerImage(tuple(dict.fromkeys(blobs)), tuple(sorted(entries)), missing)
+            if platform in found:
+                text = self._raw(f"{_repository(self._ask.image)}@{_digest(found[platform])}")
+                blobs += [_stored(text), *_blobs(self._parsed(text))]
+        missing = tuple(platform for platform in self._ask.platforms if _whole(platform) not in found)
+        return ContainerImage(tuple(dict.fromkeys(blobs)), tuple(sorted({name for name, _ in entries})), missing)
 
     def _single(self, text: str, manifest: dict[str, Any]) -> ContainerImage:
         platform = _platform(self._parsed(self._raw(self._ask.image, "--config")))
-        missing = tuple(wanted for wanted in self._ask.platforms if wanted != platform)
-        blobs = [_stored(text), *_blobs(manifest)] if platform in self._ask.platforms else []
+        missing = tuple(wanted for wanted in self._ask.platforms if _whole(wanted) != _whole(platform))
+        blobs = [_stored(text), *_blobs(manifest)] if len(missing) < len(self._ask.platforms) else []
         return ContainerImage(tuple(dict.fromkeys(blobs)), (platform,), missing)
 
     def _raw(self, reference: str, *options: str) -> str:
@@ -122,6 +127,12 @@ def _entries(manifest: dict[str, Any], key: str) -> list[dict[str, Any]]:
 def _platform(found: Any) -> str:
     found = found if isinstance(found, dict) else {}
     return "/".join(str(found[key]) for key in ("os", "architecture", "variant") if found.get(key))
+
+
+def _whole(platform: str) -> str:
+    """Return a platform with the variant that it has if none is told: tools that build images write it, or do not."""
+    system, architecture, variant = (*platform.split("/", 2), "", "")[:3]
+    return f"{system}/{architecture}/{variant or VARIANTS.get(architecture, '')}"
 
 
 def _digest(entry: dict[str, Any]) -> str:

@@ -57,6 +57,7 @@ NO_ROUTE: Final = frozenset(
 )
 """What connect(2) says where no route, no address of the family, or a route of the types ``prohibit``, ``unreachable``
 or ``blackhole`` (ip-route(8)) is found."""
+_REAL: Final = "is its python3 a real one?"
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
 PROXY_AUTHENTICATION_REQUIRED: Final = 407
 LATER: Final = frozenset({408, 429})
@@ -143,17 +144,17 @@ def read_answers(attempts: tuple[Attempt, ...], text: str, timeout: float) -> Eg
     try:
         rows = _ROWS.validate_json(text)
     except ValidationError as error:
-        raise EngineError("what the node answers is not what was asked for", "is its python3 a real one?") from error
+        raise EngineError("what the node answers is not what was asked for", _REAL) from error
     found: list[dict[str, Answer]] = [{} for _ in attempts]
     for row in rows:
         if row.attempt >= len(attempts):
-            raise EngineError("the node answers what it was not asked")
+            raise EngineError("the node answers what it was not asked", _REAL)
         attempt = attempts[row.attempt]
         if (row.outcome == "unresolved") != (row.ip == "") or (attempt.address.ip and row.ip != attempt.address.name):
-            raise EngineError("the node answers what it was not asked")
+            raise EngineError("the node answers what it was not asked", _REAL)
         found[row.attempt][row.ip] = _answer(attempt, row, timeout)
     if not all(found):
-        raise EngineError("the node answers less than it was asked")
+        raise EngineError("the node answers less than it was asked", _REAL)
     return Egress(tuple((one, tuple(answers.values())) for one, answers in zip(attempts, found, strict=True)))
 
 

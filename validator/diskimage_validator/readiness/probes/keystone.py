@@ -19,6 +19,7 @@ from diskimage_validator.readiness.probes.means import Means
 from diskimage_validator.readiness.secret import Secret
 
 HINT: Final = "it needs auth_url, and username, password and project_name, or application_credential_id and _secret"
+_NO_KEYSTONE: Final = "is auth_url that of Keystone v3, and does it answer this host?"
 MAX_TOKEN: Final = 1024 * 1024
 """Bytes of a token with its catalogue: every value in it may be wrong, and each that is costs a kilobyte."""
 
@@ -92,7 +93,7 @@ def log_in(clouds: Secret, name: str, means: Means) -> Session:
     try:
         reply = ask_http(means, "POST", place, headers=headers, body=body, limit=MAX_TOKEN)
     except BrokenError as error:
-        raise EngineError(f"the identity service of {name}: {error}") from error
+        raise EngineError(f"the identity service of {name}: {error}", _NO_KEYSTONE) from error
     if reply.status == 401:
         raise EngineError(f"the identity service of {name} does not let this account in", f"look at {clouds}")
     return _session(reply, cloud, name)
@@ -104,9 +105,9 @@ def _cloud(clouds: Secret, name: str, means: Means) -> _Cloud:
         whole = yaml.safe_load(clouds.read(means.folder))
         return _Cloud.model_validate(whole["clouds"][name])
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{clouds} is no clouds.yaml") from error
+        raise UsageError(f"{clouds} is no clouds.yaml", "is this the right file?") from error
     except (KeyError, TypeError) as error:
-        raise UsageError(f"{clouds} knows no cloud '{name}'") from error
+        raise UsageError(f"{clouds} knows no cloud '{name}'", "add it there, or name another one") from error
     except ValidationError as error:
         where = ".".join(map(str, error.errors(include_input=False)[0]["loc"]))
         raise UsageError(f"{clouds}: the cloud '{name}': {where}: missing, or not what is wanted", HINT) from error
@@ -132,11 +133,12 @@ def _domain(auth: _Auth, of: str) -> dict[str, str]:
 def _session(reply: Reply, cloud: _Cloud, name: str) -> Session:
     token = reply.headers.get("x-subject-token", "")
     if reply.status != 201 or not token.isascii() or not token.isprintable() or not token:
-        raise EngineError(f"the identity service of {name}: {reply.said}", "is auth_url that of Keystone v3?")
+        raise EngineError(f"the identity service of {name}: {reply.said}", _NO_KEYSTONE)
     try:
         catalog = _Answer.model_validate_json(reply.body).token.catalog
     except ValidationError as error:
-        raise EngineError(f"the identity service of {name} answers with something else than a token") from error
+        message = f"the identity service of {name} answers with something else than a token"
+        raise EngineError(message, _NO_KEYSTONE) from error
     endpoints = [
         (service.type, endpoint.url)
         for service in catalog

@@ -1,7 +1,8 @@
 """The state of a MariaDB or MySQL server, by PyMySQL.
 
 What is read is described in the manuals: "SHOW REPLICA STATUS" (MySQL; its columns have other names than MariaDB's,
-which kept the old ones), "SHOW ALL SLAVES STATUS" and "Galera Cluster Status Variables" (MariaDB).
+which kept the old ones), "SHOW ALL SLAVES STATUS" and "Galera Cluster Status Variables" (MariaDB). Servers know each
+other by ``server_id`` (MariaDB) or ``server_uuid`` (MySQL), which a replica asks its source for when it connects.
 """
 
 import contextlib
@@ -22,7 +23,8 @@ from diskimage_validator.readiness.probes.means import Means
 
 BEGIN: Final = "START TRANSACTION READ ONLY"
 VARIABLES: Final = """SHOW GLOBAL VARIABLES WHERE Variable_name IN
-    ('version', 'read_only', 'super_read_only', 'innodb_read_only', 'require_secure_transport', 'wsrep_on')"""
+    ('version', 'read_only', 'super_read_only', 'innodb_read_only', 'require_secure_transport', 'wsrep_on',
+    'server_id', 'server_uuid')"""
 STATUS: Final = """SHOW GLOBAL STATUS WHERE Variable_name IN ('Slaves_connected', 'wsrep_cluster_size',
     'wsrep_cluster_status', 'wsrep_local_state_comment', 'wsrep_ready')"""
 KINDS: Final[dict[int, Kind]] = {
@@ -64,6 +66,7 @@ def read_mysql(
         missing=missing or lacks,
         cluster=cluster,
         plain=_plain(settings),
+        identity=_identity(settings.get("server_uuid"), settings.get("server_id")),
     )
 
 
@@ -164,7 +167,19 @@ def stream_of(row: Mapping[str, Any]) -> Stream:
     for error in filter(None, (str(row.get("Last_IO_Error") or ""), str(row.get("Last_SQL_Error") or ""))):
         said += f"; {error}"
     behind = float(lag) if lag.isascii() and lag.isdigit() else None
-    return Stream(receives == applies == "Yes", behind, printable(" ".join(said.split()), MAX_REASON))
+    return Stream(
+        receives == applies == "Yes",
+        behind,
+        printable(" ".join(said.split()), MAX_REASON),
+        _identity(value("Master_UUID", "Source_UUID"), value("Master_Server_Id", "Source_Server_Id")),
+    )
+
+
+def _identity(uuid: str | None, number: str | None) -> str:
+    """Return what a server is known by; nothing for what a replica says that has not reached its source yet: 0."""
+    if uuid:
+        return f"server_uuid {printable(uuid, 60)}"
+    return f"server_id {printable(number, 60)}" if number not in (None, "", "0") else ""
 
 
 def _receivers(link: Any, status: Mapping[str, str], *, maria: bool) -> tuple[Receivers | None, str]:

@@ -39,7 +39,7 @@ def ask_store_room(ask: AskStoreRoom, means: Means) -> StoreRoom:
     try:
         return _opened(ask.place, means).room()
     except (BucketError, BrokenError) as error:
-        raise EngineError(str(error)) from error
+        raise EngineError(str(error), "mend what object-store tells of it") from error
 
 
 def _opened(place: S3Bucket | SwiftContainer, means: Means) -> Bucket:

@@ -23,6 +23,7 @@ from diskimage_validator.readiness.probes.mirror import opened
 
 MAX_WINDOW: Final = 128 * 1024 * 1024
 """Bytes that zstd may look back, and keeps in memory for it: more needs an option of zstd(1), too."""
+_DAMAGED: Final = "is that a whole index of a repository? the mirror may be in an update: try again, or mirror it anew"
 _FORMS: Final = {".xz": "xz", ".gz": "gz", ".bz2": "bz2", ".lzma": "lzma", ".zst": "zst"}
 
 
@@ -110,9 +111,9 @@ def _reading(index: str, means: Means) -> Iterator[IO[bytes]]:
         try:
             yield file
         except (zlib.error, lzma.LZMAError, zstandard.ZstdError, EOFError) as error:
-            raise EngineError(f"{index}: damaged: {error}") from error
+            raise EngineError(f"{index}: damaged: {error}", _DAMAGED) from error
         except EngineError as error:
-            raise EngineError(f"{index}: {error.message}", error.hint) from error
+            raise EngineError(f"{index}: {error.message}", error.hint or _DAMAGED) from error
 
 
 def _plain(file: IO[bytes], name: str) -> IO[bytes]:

@@ -2,7 +2,9 @@
 
 What is read is described in PostgreSQL's manual: "System Administration Functions" (recovery control), and "The
 Cumulative Statistics System" for ``pg_stat_replication`` and ``pg_stat_wal_receiver``, which users without
-``pg_monitor`` see with most of their columns empty.
+``pg_monitor`` see with most of their columns empty; "Control Data Functions" for the system identifier, which a server
+shares with all that were copied from it. A promotion begins a new timeline ("Timelines"), whose number is in the name
+of every WAL file: so a server and those that receive from it have the same one, and others have not.
 """
 
 import contextlib
@@ -37,15 +39,20 @@ from diskimage_validator.readiness.probes.means import Means
 NAME: Final = "airgap-readiness"
 BEGIN: Final = "START TRANSACTION READ ONLY"
 STATE: Final = """SELECT current_setting('server_version'), pg_is_in_recovery(),
-    current_setting('default_transaction_read_only') = 'on'"""
+    current_setting('default_transaction_read_only') = 'on',
+    (SELECT system_identifier::text FROM pg_control_system())"""
+TIMELINE: Final = "SELECT pg_walfile_name(pg_current_wal_lsn())"
+"""Of a server that takes writes, the first eight hexadecimal digits; what pg_control_checkpoint() says is older."""
 STREAM: Final = """SELECT (SELECT count(*) FROM pg_stat_wal_receiver), pg_is_wal_replay_paused(),
-    pg_last_wal_receive_lsn()::text, coalesce(pg_last_wal_replay_lsn()::text, 'nothing')"""
+    pg_last_wal_receive_lsn()::text, coalesce(pg_last_wal_replay_lsn()::text, 'nothing'),
+    (SELECT max(received_tli) FROM pg_stat_wal_receiver)"""
 LAG: Final = """SELECT pg_last_wal_replay_lsn() >= CAST(:received AS pg_lsn),
     extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8"""
 PAUSES: Final = (0.0, 0.1, 0.3, 0.6)
 """Seconds before each look whether a standby has replayed what it had received at first."""
 RECEIVERS: Final = """SELECT application_name, coalesce(host(client_addr), 'this host'), state,
-    extract(epoch FROM replay_lag)::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8
+    extract(epoch FROM replay_lag)::float8, pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery()
+    THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, replay_lsn)::float8
     FROM pg_stat_replication WHERE pid NOT IN
     (SELECT active_pid FROM pg_replication_slots WHERE slot_type = 'logical' AND active_pid IS NOT NULL)
     ORDER BY 1, 2 LIMIT 100"""
@@ -74,18 +81,24 @@ def read_postgresql(
     with _encrypted(ask, means, meter, context) as tls, _connection(ask, password, tls) as link:
         protocol = tls.version() or ""
         link.run(BEGIN)
-        version, standby, read_only = link.run(STATE)[0]
-        streams = (_stream(link),) if standby else ()
-        receivers = None if standby else _receivers(link)
+        version, standby, read_only, system = link.run(STATE)[0]
+        streams: tuple[Stream, ...] = (_stream(link, system),) if standby else ()
+        identity = streams[0].source if standby else _identity(int(link.run(TIMELINE)[0][0][:8], 16), system)
+        receivers = _receivers(link)
     return DatabaseServer(
         f"PostgreSQL {printable(str(version).partition(' ')[0], 60)}",
         protocol,
         writable=not standby and not read_only,
         streams=streams,
         receivers=receivers,
-        missing="" if receivers or standby else "pg_monitor",
+        missing="" if receivers and (identity or not streams[0].running) else "pg_monitor",
         plain=_plain(ask, means),
+        identity=identity,
     )
+
+
+def _identity(timeline: int | None, system: str) -> str:
+    return "" if timeline is None else f"timeline {timeline} of system {printable(str(system), 60)}"
 
 
 class _Login(Connection):  # type: ignore[misc]
@@ -167,14 +180,14 @@ def _refused(error: DatabaseError) -> BrokenError:
     return BrokenError(KINDS.get(code, "session"), f"the server refuses: {message}")
 
 
-def _stream(link: Connection) -> Stream:
-    receivers, paused, received, position = link.run(STREAM)[0]
+def _stream(link: Connection, system: str) -> Stream:
+    receivers, paused, received, position, timeline = link.run(STREAM)[0]
     detail = f"replayed up to {printable(str(position), 60)}"
     if paused:
         detail += ", replay is paused"
     if not receivers:
         detail += ", no WAL receiver: it is not connected to its primary"
-    return Stream(bool(receivers) and not paused, _lag(link, received), detail)
+    return Stream(bool(receivers) and not paused, _lag(link, received), detail, _identity(timeline, system))
 
 
 def _lag(link: Connection, received: str | None) -> float | None:

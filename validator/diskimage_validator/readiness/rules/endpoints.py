@@ -27,7 +27,8 @@ class ServiceEndpoint(Model):
     name: HostField
     port: PortField = 443
     addresses: Annotated[list[IpField], Field(min_length=1)] | None = None
-    """Exactly what the name resolves to. Each is connected to; without them, one that the resolvers give."""
+    """Exactly what the name resolves to, so that entries with the same name have the same, or one of them has them.
+    Each is connected to; without them, one that the resolvers give."""
     reverse: bool = False
     """Whether the addresses have to resolve back to the name (PTR)."""
     tls: bool = True

@@ -39,7 +39,7 @@ class ImageSource(Model):
 
     image: ImageField
     platforms: Annotated[list[PlatformField], Field(min_length=1)] = ["linux/amd64"]
-    """``OS/ARCHITECTURE[/VARIANT]``, as in the image's index."""
+    """``OS/ARCHITECTURE[/VARIANT]``, as in the image's index; ``linux/arm64`` is ``linux/arm64/v8`` as well."""
 
 
 class MirrorStore(Model):
