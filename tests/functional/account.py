@@ -8,7 +8,7 @@ import contextlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,10 +28,14 @@ class Account:
     folder: Path
     holder: int
 
-    def command(self, command: Sequence[str]) -> list[str]:
-        """Return what runs ``command`` as the account, by becoming it: the process is the command's."""
+    def command(self, command: Sequence[str], confined: Callable[[list[str]], list[str]] = list) -> list[str]:
+        """Return what runs ``command`` as the account, by becoming it: the process is the command's.
+
+        ``confined`` returns what does something as root before that, by becoming what it is given.
+        """
         enter = ["nsenter", f"--target={self.holder}", "--mount", f"--wd={self.folder}", "--"]
-        return [*enter, "setpriv", f"--reuid={NOBODY}", f"--regid={GROUP}", "--clear-groups", "--", *command]
+        become = ["setpriv", f"--reuid={NOBODY}", f"--regid={GROUP}", "--clear-groups", "--", *command]
+        return [*enter, *confined(become)]
 
     def mounts(self) -> list[str]:
         """Return what is mounted in the namespace."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,14 @@ class Builder:
     """A nodepool-builder with its own folder: configuration, images, logs, temporary files.
 
     ``configuration`` is nodepool.yaml; where files go is added to it. ``environment`` is added to this process' own
-    and goes to each build.
+    and goes to each build. ``confined`` returns what runs a command in the builder's confinement, by becoming it.
     """
 
     nodepool: Nodepool
     folder: Path
     configuration: dict[str, Any]
     environment: dict[str, str] = field(default_factory=dict)
+    confined: Callable[[list[str]], list[str]] = list
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -92,7 +93,8 @@ class Builder:
         new.replace(self.file)
 
     def start(self) -> None:
-        command = [self.nodepool.program("nodepool-builder"), "-d", "-c", str(self.file), "--upload-workers", "1"]
+        program = [self.nodepool.program("nodepool-builder"), "-d", "-c", str(self.file), "--upload-workers", "1"]
+        command = self.confined(program)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environ(), stdout=log, stderr=subprocess.STDOUT)
 

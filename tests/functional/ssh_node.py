@@ -1,6 +1,7 @@
 """A node for tests of the ssh engine: parts of this host behind a real sshd, in a mount namespace and a chroot.
 
 It has accounts of its own: ``root``, ``zuul`` who may use sudo, and ``guest`` who may not. Nothing of the host changes.
+The keys in zuul's own ``.ssh/authorized_keys`` count, too.
 """
 
 import os
@@ -73,7 +74,8 @@ def run_node(folder: Path) -> Iterator[Node]:
     parts = " ".join(part for part in _parts() if (root / part).is_dir())
     environment = ["env", f"PARTS={parts}", f"FOLDER={keys}"]
     wrapper = ["unshare", "--mount", "--propagation", "private", *environment, "sh", "-c", MOUNT, "sh", str(root)]
-    with serve(keys, wrapper=wrapper) as server:
+    settings = f"Match User zuul\nAuthorizedKeysFile {keys}/authorized_keys .ssh/authorized_keys"
+    with serve(keys, settings=settings, wrapper=wrapper) as server:
         yield Node(root, server)
 
 

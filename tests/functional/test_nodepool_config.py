@@ -5,15 +5,22 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from diskimage_builder.element_dependencies import get_elements
 
+from diskimage_validator.policy import load_policy
+from tests.elements.fakeroot import ELEMENTS_PATH
+from tests.functional.account import account
+from tests.functional.builder_unit import READ_ONLY, granted, sandbox, unit_settings
 from tests.functional.nodepool_builder import Nodepool
 from tests.functional.tiny import tiny_environment
-from tests.functional.traces import FORGET_LOOPS, traces
+from tests.functional.traces import traces
+from tests.functional.unprivileged import NOBODY
 
 SHIPPED = Path(__file__).parents[2] / "nodepool"
 CONFIGURATION: dict[str, Any] = yaml.safe_load((SHIPPED / "nodepool.yaml").read_text())
@@ -26,11 +33,22 @@ TAKE_SUDO_AWAY = (
     "SystemCallLog",
 )  # fmt: skip
 
-# systemd.exec(5): what these settings make read-only.
-READ_ONLY = {
-    ("ProtectSystem", "full"): ("/usr", "/boot", "/etc"),
-    ("ProtectHome", "read-only"): ("/home", "/root"),
-    ("ProtectControlGroups", "yes"): ("/sys/fs/cgroup",),
+# What the images are made from, and the ``ID`` of os-release(5) that comes of it; what a name of a release is there.
+OPERATING_SYSTEMS = {
+    "almalinux-container": "almalinux",
+    "centos-minimal": "centos",
+    "debian-minimal": "debian",
+    "opensuse-minimal": "opensuse-leap",
+    "rocky-container": "rocky",
+    "ubuntu-minimal": "ubuntu",
+}
+VERSIONS = {
+    "bookworm": "12",
+    "trixie": "13",
+    "jammy": "22.04",
+    "noble": "24.04",
+    "9-stream": "9",
+    "10-stream": "10",
 }
 
 # Load both files as the builder does, and print what each image would be built with.
@@ -40,7 +58,8 @@ from nodepool import config
 loaded = config.loadConfig(sys.argv[1])
 config.loadSecureConfig(loaded, sys.argv[2])
 images = {name: {"elements": image.elements.split(), "env": image.env_vars, "command": image.dib_cmd,
-                 "types": sorted(image.image_types), "pause": image.pause} for name, image in loaded.diskimages.items()}
+                 "types": sorted(image.image_types), "pause": image.pause, "release": image.release}
+          for name, image in loaded.diskimages.items()}
 json.dump({"images": images, "tls": [loaded.zookeeper_tls_cert, loaded.zookeeper_tls_key, loaded.zookeeper_tls_ca],
            "zookeeper": loaded.zookeeper_servers}, sys.stdout)
 """
@@ -100,6 +119,29 @@ def test_what_was_never_built_here_is_not_built_unasked(loaded: dict[str, Any]) 
         assert image["pause"] == ("debian-minimal" not in image["elements"]), name
 
 
+def test_the_elements_of_every_image_resolve_and_know_its_release(loaded: dict[str, Any]) -> None:
+    """diskimage-builder's own resolver raises for what is missing."""
+    for name, image in loaded["images"].items():
+        found = {element: Path(place) for element, place in get_elements(image["elements"], ELEMENTS_PATH)}
+        made_of_containers = [place for place in found.values() if (place / "containerfiles").exists()]
+        assert len(made_of_containers) == ("containerfile" in found), name
+        assert all((place / "containerfiles" / image["release"]).exists() for place in made_of_containers), name
+
+
+def test_every_system_that_the_policy_allows_has_an_image_or_a_word_on_why_not(loaded: dict[str, Any]) -> None:
+    built = {
+        (OPERATING_SYSTEMS[element], VERSIONS.get(image["release"], image["release"]))
+        for image in loaded["images"].values()
+        for element in image["elements"]
+        if element in OPERATING_SYSTEMS
+    }
+    readme = (SHIPPED / "README.rst").read_text()
+    for system in load_policy("container-node").rules.os.any or ():
+        for version in system.versions or ():
+            assert (system.id, version) in built
+        assert system.id in {name for name, _ in built} or f"{system.id.capitalize()} is left out" in readme
+
+
 def test_the_secure_file_names_servers_certificates_and_variables(loaded: dict[str, Any]) -> None:
     assert loaded["zookeeper"] == "zookeeper.internal:2281"
     assert [Path(file).name for file in loaded["tls"]] == ["client.pem", "client.key", "ca.pem"]
@@ -123,13 +165,6 @@ def test_every_kolla_label_names_a_flavor_of_the_size_that_kolla_wants() -> None
         assert vcpus >= 4
         assert memory >= 16 * 1024  # MiB
         assert (label["volume-size"] if label.get("boot-from-volume") else disk) >= 80  # GB
-
-
-def unit_settings() -> list[tuple[str, str]]:
-    lines = (SHIPPED / "nodepool-builder.service").read_text().splitlines()
-    return [
-        (name, value) for line in lines if "=" in line and line[0] not in "#[" for name, value in [line.split("=", 1)]
-    ]
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
@@ -163,25 +198,21 @@ def test_systemd_gives_the_gate_time_to_clean_up() -> None:
     assert int(settings["TimeoutStopSec"]) > 90
 
 
-def sandbox(capabilities: set[str], command: list[str]) -> list[str]:
-    """Return ``command`` as root's part of the unit runs it: all of READ_ONLY, and no more than ``capabilities``."""
-    places = " ".join(place for places in READ_ONLY.values() for place in places)
-    read_only = f"for place in {places}; do mount --bind $place $place; mount -o remount,bind,ro $place; done"
-    bounding = ",".join(["-all", *(f"+{name.removeprefix('CAP_').lower()}" for name in sorted(capabilities))])
-    script = f'{FORGET_LOOPS}set -e; {read_only}; exec setpriv --bounding-set="$0" -- "$@"'
-    return ["unshare", "--mount", "--propagation", "private", "bash", "-c", script, bounding, *command]
-
-
 @pytest.mark.parametrize("without", ["", "CAP_SYS_ADMIN", "CAP_SYS_CHROOT"])
-def test_the_units_hardening_leaves_the_build_what_it_needs(tmp_path: Path, without: str) -> None:
-    granted = {name for key, value in unit_settings() if key == "CapabilityBoundingSet" for name in value.split()}
+def test_the_units_hardening_leaves_the_build_what_it_needs(without: str) -> None:
+    """An account that is not root builds, and gets by sudo what the unit leaves to root. test_nodepool_node has apt."""
     assert set(READ_ONLY) <= set(unit_settings())
-    assert "CAP_SYS_MODULE" not in granted
+    assert "CAP_SYS_MODULE" not in granted()
     gate = str(Path(sys.executable).with_name("disk-image-create-validated"))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin:/sbin"
-    environment = {**os.environ, **tiny_environment(tmp_path), "PATH": path, "TMPDIR": str(tmp_path)}
-    command = sandbox(granted - {without}, [gate, "-t", "qcow2", "-o", str(tmp_path / "image"), "tiny-root"])
-    done = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert (done.returncode == 0) == (not without), done.stdout.decode(errors="replace")[-4000:]
-    assert (tmp_path / "image.qcow2").exists() == (not without)
-    assert traces(tmp_path) == []
+    with account() as builder:
+        folder = builder.folder
+        own = {"PATH": path, "TMPDIR": str(folder), "HOME": str(folder), "USER": NOBODY}
+        build = [gate, "-t", "qcow2", "-o", str(folder / "image"), "tiny-root"]
+        command = builder.command(build, partial(sandbox, granted() - {without}))
+        environment = {**os.environ, **tiny_environment(folder), **own}
+        done = subprocess.run(command, env=environment, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert (done.returncode == 0) == (not without), done.stdout.decode(errors="replace")[-4000:]
+        made = [path.owner() for path in folder.glob("image.qcow2")]
+        assert made == [NOBODY] * (not without)
+        assert traces(folder) == []

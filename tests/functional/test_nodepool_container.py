@@ -1,6 +1,7 @@
 """The builder's container, really built: from an internal mirror, through a CA that nothing but the build knows."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,18 @@ import pytest
 from airgap_image_factory.mirror import choose_mirror
 from tests.elements.pki import Issued
 from tests.functional.conftest import ROOT, host_authorities
+from tests.functional.tiny import ELEMENTS, POLICY, TINY_ROOT
 from tests.functional.tls_mirror import TlsMirror
+from tests.functional.traces import traces
 
+# Not what it is by default, so that it comes from the arguments of the build.
+NODEPOOL_ID = 20002
 BASE, IMAGE = "localhost/debian-base", "localhost/nodepool-builder"
 # What the container's user does first: each line must succeed.
 LOOK = """
 set -eu
-test "$(id -un)" = nodepool
+test "$(id -un):$(id -u):$(id -g)" = nodepool:20002:20002
+test "$(cat /etc/nodepool/host/secure.conf)" = "for the group alone"
 test "$(sudo -n id -u 2>/dev/null)" = 0
 nodepool -c /etc/nodepool/nodepool.yaml config-validate
 test "$(diskimage-validator elements-path)" = "$(sed -n 's/^elements-dir: //p' /etc/nodepool/nodepool.yaml)"
@@ -27,6 +33,16 @@ for folder in images tmp cache gate; do test -w "/var/lib/nodepool/$folder"; don
 test -w /var/log/nodepool/builds
 openssl verify -CAfile /etc/ssl/certs/ca-certificates.crt /etc/nodepool/internal-ca.pem
 diskimage-validator doctor || true
+"""
+# Then the gate builds: mounts, loop devices, sudo and validation are this container's.
+BUILD = """
+set -eu
+export ELEMENTS_PATH="/tiny/elements:$(diskimage-validator elements-path)"
+export DIB_GATE_POLICY=/tiny/policy.yaml DIB_GATE_STATE="$PWD/gate" DIB_IMAGE_CACHE="$PWD/cache" TMPDIR="$PWD/tmp"
+export DIB_VALIDATE_ROOT_COMMAND="$(command -v diskimage-validator)"
+disk-image-create-validated -t qcow2 --checksum -o "$PWD/images/tiny" tiny-root block-device-loop-mbr
+sha256sum images/tiny.qcow2
+cat images/tiny.qcow2.sha256
 """
 
 
@@ -78,6 +94,23 @@ def index_url() -> str:
     return os.environ.get("PIP_INDEX_URL") or told.stdout.strip()
 
 
+def secure_file(folder: Path) -> Path:
+    """Return a folder with a file as step 4 of the README makes it: root's, and for the group nodepool to read."""
+    folder.mkdir()
+    file = folder / "secure.conf"
+    file.write_text("for the group alone")
+    file.chmod(0o640)
+    os.chown(file, 0, NODEPOOL_ID)
+    return folder
+
+
+def tiny(folder: Path) -> Path:
+    """Return a folder with the policy and the elements of a build of tiny-root."""
+    shutil.copytree(ELEMENTS, folder / "elements")
+    (folder / "policy.yaml").write_text(POLICY)
+    return folder
+
+
 @pytest.mark.timeout(1200)
 def test_the_container_is_built_through_the_internal_ca_and_is_a_builder(
     buildah: Buildah, mirror: TlsMirror, authority: Issued, tmp_path: Path
@@ -89,14 +122,21 @@ def test_the_container_is_built_through_the_internal_ca_and_is_a_builder(
     (pki / "internal-ca.pem").write_bytes(authority.cert_pem + own)
     # Without the kernel, which only libguestfs wants.
     arguments = {"BASE": BASE, "MIRROR": mirror.debian, "SECURITY": mirror.security, "PROFILES": "image"}
-    arguments["PYPI"] = index_url()
+    arguments |= {"PYPI": index_url(), "NODEPOOL_UID": str(NODEPOOL_ID), "NODEPOOL_GID": str(NODEPOOL_ID)}
     source = checkout(tmp_path / "context")
     options = ["--isolation", "chroot", "--network", "host", "--build-context", f"pki={pki}", "--tag", IMAGE]
     options += [f"--build-arg={name}={value}" for name, value in arguments.items()]
     buildah("build", *options, "--file", str(source / "nodepool/Containerfile"), str(source))
     assert "GET /debian/pool/main/d/debootstrap/" in mirror.requests()
     container = buildah("from", IMAGE).strip()
-    run = ["run", "--isolation", "chroot", "--network", "host", "--cap-add", "all", container, "--"]
-    said = buildah(*run, "bash", "-c", LOOK)
+    mounts = [f"--volume={secure_file(tmp_path / 'etc')}:/etc/nodepool/host:ro"]
+    mounts += [f"--volume={tiny(tmp_path / 'tiny')}:/tiny:ro"]
+    run = ["run", "--isolation", "chroot", "--network", "host", "--cap-add", "all", *mounts]
+    said = buildah(*run, container, "--", "bash", "-c", LOOK)
     assert "engine direct  works" in said
     assert "Nodepool version: 11." in said
+    settings = [f"--env={name}={value}" for name, value in TINY_ROOT.items()]
+    said = buildah(*run, *settings, container, "--", "bash", "-c", BUILD)
+    made, told = (line.split()[0] for line in said.splitlines()[-2:])
+    assert made == told
+    assert traces(tmp_path) == []

@@ -1,8 +1,12 @@
-"""The configuration that nodepool/ ships, with the places of this host in it, builds a whole node and uploads it."""
+"""The configuration that nodepool/ ships, with the places of this host in it, builds a whole node and uploads it.
+
+The builder is confined as the unit there confines it: apt, dpkg and grub-install have to do with that.
+"""
 
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,7 @@ import yaml
 
 from diskimage_validator.elements import elements_path
 from tests.elements.pki import Issued, make_server
+from tests.functional.builder_unit import granted, sandbox
 from tests.functional.conftest import BUILD_TIMEOUT, MakeBuilder, RunValidator, identity
 from tests.functional.openstack_cloud import openstack_cloud
 from tests.functional.tls_mirror import TlsMirror
@@ -68,6 +73,7 @@ def test_the_shipped_configuration_builds_and_uploads_a_node(
     places = here(mirror, tmp_path / "node-ca.pem", public, folder)
     with openstack_cloud(tmp_path / "cloud", make_server(authority, ["127.0.0.1"]), authority) as cloud:
         builder = make_builder(folder, shipped(places, IMAGE), OS_CLIENT_CONFIG_FILE=str(cloud.clouds_yaml))
+        builder.confined = partial(sandbox, granted())
         builder.start()
         builder.built(IMAGE, timeout=BUILD_TIMEOUT)
         builder.wait_for(r"in internal-cloud is ready$", timeout=120)

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 import yaml
+from diskimage_builder.element_dependencies import get_elements
 
+from tests.elements.fakeroot import ELEMENTS_PATH
 from tests.functional.zuul_application import ROOT, Zuul, install
 
 FILES = [ROOT / name for name in (".zuul.d/jobs.yaml", "zuul-samples/images.yaml", "zuul-samples/pipelines.yaml")]
 
+SHARED = "/share/airgap-image-factory/elements"
 
 Parsed = dict[str, Any]
 
@@ -38,6 +41,21 @@ def test_the_configuration_is_zuuls(parsed: list[Parsed]) -> None:
         "image-promote": ["promote-debian-bookworm-airgap"],
     }
     assert set(project) == set(pipelines["pipelines"])
+
+
+def test_the_elements_of_every_image_resolve(parsed: list[Parsed]) -> None:
+    """diskimage-builder's own resolver raises for what is missing, the element of a block device among it.
+
+    The programs are where the elements are installed: Ansible's PATH has no place of ours.
+    """
+    builds = [job["variables"] for job in parsed[1]["jobs"].values() if job["parent"] == "airgap-image-build"]
+    assert builds
+    for variables in builds:
+        installed = variables["build_validated_diskimage_environment"]["ELEMENTS_PATH"].removesuffix(SHARED)
+        for program in ("build_validated_diskimage_command", "diskimage_validator_command"):
+            assert str(Path(variables[program]).parent) == f"{installed}/bin"
+        found = dict(get_elements(variables["build_diskimage_elements"], ELEMENTS_PATH))
+        assert found.keys() >= {"block-device-loop-mbr", "zuul-node"}
 
 
 def test_a_built_image_is_validated_on_a_node_before_it_is_used(parsed: list[Parsed]) -> None:

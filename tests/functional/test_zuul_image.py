@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +130,32 @@ def test_no_secret_is_in_the_most_talkative_log(built: Build) -> None:
     secret_lines = [line for line in PRIVATE.splitlines() if "-----" not in line]
     assert not any(secret in built.output for secret in [*secret_lines, SECRET])
     assert not any(secret_lines[0] in path.read_text(errors="replace") for path in built.logs.rglob("*.*"))
+
+
+def test_where_nothing_else_is_said_the_upload_goes_to_swift(
+    built: Build, zuul: Zuul, programs: Path, store: ObjectStore, tmp_path: Path
+) -> None:
+    """A raw image is there as zuul-jobs' role uploads it, compressed, with the checksums of what Zuul decompresses."""
+    build = image_build(zuul, programs, store, tmp_path / "swift")
+    images = shutil.copytree(built.folder / "dib-images", tmp_path / "images")
+    del build.variables["upload_validated_diskimage_role"]
+    auth = {"auth_url": store.url, "username": "zuul", "password": SECRET}
+    build.variables["diskimage_upload"] = {"cloud_config": {"auth": auth}, "container": "swift"}
+    build.variables["build_diskimage_image_root"] = str(images)
+    assert build.play("playbooks/image-build/upload.yaml"), build.output
+    stored = store.stored("swift")
+    assert list(stored) == [f"{'b' * 32}-{NAME}.qcow2", f"{'b' * 32}-{NAME}.raw.zst"]
+    artifacts = {artifact["metadata"]["format"]: artifact for artifact in build.artifacts("zuul_image")}
+    for one in built.artifacts("zuul_image"):
+        found = artifacts.pop(one["metadata"]["format"])
+        assert found["metadata"] == one["metadata"]
+        content = stored[found["url"].rpartition("/")[2]]
+        if found["url"].endswith(".zst"):
+            content = subprocess.run(["zstd", "-d"], input=content, stdout=subprocess.PIPE, check=True).stdout
+        assert hashlib.sha256(content).hexdigest() == found["metadata"]["sha256"]
+    assert artifacts == {}
+    assert len(build.artifacts("image_statement")) == 2
+    assert SECRET not in build.output
 
 
 def test_an_image_that_does_not_pass_stops_before_the_upload(

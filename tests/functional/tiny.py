@@ -19,23 +19,27 @@ files:
 disk:
   max_virtual_size: 1 GiB
 """
+TINY_ROOT: Final = {
+    "DIB_IMAGE_SIZE": "0.06",
+    "DIB_JOURNAL_SIZE": "4",
+    "DIB_NO_TMPFS": "1",
+    "SKIP_BASE": "1",
+}
+"""Variables of every build: on a small disk."""
 
 
 def tiny_environment(folder: Path, *, policy: str = POLICY) -> dict[str, str]:
-    """Return the variables of a build of ``tiny-root`` in ``folder``, without a partition table and on a small disk.
+    """Return the variables of a build of ``tiny-root`` in ``folder``, on this host.
 
     ``DIB_GATE_POLICY`` is ``policy.yaml`` there, written from ``policy``.
     """
     file = folder / "policy.yaml"
     file.write_text(policy)
     return {
+        **TINY_ROOT,
         "DIB_GATE_POLICY": str(file),
         "DIB_GATE_STATE": str(folder / "state"),
         "DIB_IMAGE_CACHE": str(folder / "cache"),
-        "DIB_IMAGE_SIZE": "0.06",
-        "DIB_JOURNAL_SIZE": "4",
-        "DIB_NO_TMPFS": "1",
         "DIB_VALIDATE_ROOT_COMMAND": str(Path(sys.executable).with_name("diskimage-validator")),
         "ELEMENTS_PATH": f"{ELEMENTS}:{elements_path()}",
-        "SKIP_BASE": "1",
     }

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,15 @@ def install(folder: Path) -> Zuul:
 class Build:
     """One build of a job: its folder on the executor, its variables, and what it has returned.
 
-    ``hosts`` are the nodes, all of them this host, each with variables of its own. ``output`` is all that Ansible said.
+    ``hosts`` are the nodes, each with variables of its own: this host, unless they say another connection; ``groups``
+    has groups of them. ``output`` is all that Ansible said.
     """
 
     zuul: Zuul
     folder: Path
     variables: dict[str, Any]
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"builder": {}})
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     output: str = ""
 
@@ -70,7 +72,8 @@ class Build:
         (plugins / "zuul_return.py").symlink_to(Path(place, "11/action/zuul_return.py"))
         connection = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         hosts = {name: {**connection, **own} for name, own in self.hosts.items()}
-        (self.folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
+        groups = {name: {"hosts": dict.fromkeys(members)} for name, members in self.groups.items()}
+        (self.folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
 
     @property
     def logs(self) -> Path:

@@ -71,6 +71,8 @@ def described(job: Any) -> dict[str, Any]:
         "post_run": [playbook.path for playbook in job.post_run],
         "roles": [role.target_name for role in job.roles],
         "variables": dict(job.variables),
+        "nodes": {name: node.label for names, node in job.nodeset.nodes.items() for name in names},
+        "groups": {name: list(group.nodes) for name, group in job.nodeset.groups.items()},
         "secrets": [secret.alias for secret in job.secrets],
     }
 
