@@ -113,7 +113,7 @@ def _gate_status() -> int:
         click.echo(f"{failure.image}: failed {times}; {held}, or when an input changes")
         click.echo(f"    {failure.reason}\n    {failure.reports}")
     if not failures:
-        click.echo(f"no image has failed since it last passed ({memory.folder})")
+        click.echo(f"no image is held back ({memory.folder})")
     return 0
 
 
@@ -122,7 +122,8 @@ def _gate_clear(images: tuple[str, ...]) -> int:
     for image in images or [failure.image for failure in memory.failures()]:
         if not memory.clear(image):
             raise UsageError(
-                f"{image}: no failure of it is known in {memory.folder}", "airgap-image-factory gate status"
+                f"{image}: nothing in {memory.folder} holds it back",
+                "DIB_GATE_STATE has to be the builder's; airgap-image-factory gate status",
             )
         click.echo(f"{image}: forgotten")
     return 0

@@ -38,7 +38,7 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
         | {"images": [str(image)]},
         "storage": {
             "images": [{"image": f"{registry}/kolla/base:1"}],
-            "packages": [{"index": f"https://127.0.0.1:{ports['mirror']}/served/Packages.xz", "packages": ["podman"]}],
+            "packages": [{"index": _url("mirror", ports, "served/Packages.xz", "mirror"), "packages": ["podman"]}],
             "mirrors": [
                 {"path": "/tmp"},
                 {"node": lab.node.url, "path": "/srv"},
@@ -57,7 +57,7 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
                 "max_age_days": 30,
                 "served_by": [
                     {"nodepool": _url("nodepool", ports, "nodepool"), "image": IMAGE, "provider": PROVIDER, **clouds},
-                    {"zuul": f"https://127.0.0.1:{ports['images']}", "tenant": TENANT, "image": IMAGE}
+                    {"zuul": _url("zuul", ports, server="images"), "tenant": TENANT, "image": IMAGE}
                     | {"provider": PROVIDER, **clouds},
                 ],
             }
@@ -79,7 +79,7 @@ def document(lab: FactoryLab, image: Path, report: Path) -> dict[str, Any]:
             ],
         },
         "services": _services(lab, client, clouds),
-        "limits": {"timeout": 5, "parallel": 16},
+        "limits": {"timeout": 20, "parallel": 16},
         "severity": {"dns-reverse": "info"},
         "waivers": [],
     }

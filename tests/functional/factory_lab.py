@@ -61,6 +61,7 @@ class FactoryLab:
     folder: Path
     network: Lab
     resolvers: tuple[str, str]
+    """The first one notes in ``dns-0.log`` what it is asked, the second one in ``dns-1.log``."""
     members: list[ZooKeeper]
     databases: tuple[int, int]
     ports: dict[str, int]
@@ -88,7 +89,7 @@ def factory_lab(folder: Path, authority: Issued, image: Path) -> Iterator[Factor
         login = SECRETS["PROXY_CREDENTIALS"].replace(":", " ")
         tunnel = start(tinyproxy(network, folder / "net", PROXY, 3128, *settings, f"BasicAuth {login}"))
         start(inside(network, "box"))
-        resolvers = start(dnsmasq(*ZONE)), start(dnsmasq(*ZONE))
+        resolvers = start(_resolver(folder / "dns-0.log")), start(_resolver(folder / "dns-1.log"))
         members = start(ensemble(folder / "zookeeper", authority, ZK))
         _make_chroot(members[0])
         primary = start(postgresql.postgresql(authority, leaf))
@@ -110,6 +111,11 @@ def factory_lab(folder: Path, authority: Issued, image: Path) -> Iterator[Factor
         yield FactoryLab(
             folder, network, resolvers, members, databases, ports, cloud, server, tunnel, sorted(set(secrets))
         )
+
+
+def _resolver(log: Path) -> contextlib.AbstractContextManager[str]:
+    """Return a resolver of the zone, which notes what it is asked."""
+    return dnsmasq(*ZONE, "--log-queries", f"--log-facility={log}")
 
 
 def _make_chroot(server: ZooKeeper) -> None:

@@ -20,6 +20,22 @@ from tests.functional.registry import Registry, registry
 NAME = "registry.internal"
 PORT = 5000
 BOOT_TIMEOUT = 900
+WITHOUT_KVM = """\
+#!/bin/sh
+case "$*" in *"-accel kvm"*) echo "no KVM in this test"; exit 1 ;; esac
+exec /usr/bin/qemu-system-x86_64 "$@"
+"""
+"""A QEMU that dies under KVM."""
+CODE = """\
+import sys
+from pathlib import Path
+from diskimage_validator.cli import main
+from diskimage_validator.engines.boot import machine, qemu
+machine.KVM = Path("/dev/null")
+qemu.FOLDERS = (sys.argv.pop(1),)
+main()
+"""
+"""The validator on a host where KVM seems to be there, and whose QEMU is in the folder that comes first."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +49,7 @@ class Booted:
     sha256: tuple[str, str]
     leftovers: set[str]
     registry: Registry
+    kvm: dict[str, Any]
 
     def results(self, check: str) -> dict[str, str]:
         """Return subject to status of a check's results."""
@@ -58,13 +75,15 @@ def booted(node_image: BuiltImage, served: Registry, tmp_path_factory: pytest.Te
     temporary = folder / "tmp"
     temporary.mkdir()
     before = digest(node_image.path)
-    command = [sys.executable, "-m", "diskimage_validator", "validate", str(node_image.path), "--engine", "boot"]
+    program = folder / "qemu-system-x86_64"
+    program.write_text(WITHOUT_KVM)
+    program.chmod(0o755)
+    command = [sys.executable, "-c", CODE, str(folder), "validate", str(node_image.path), "--engine", "boot"]
     command += ["--policy", "container-node", "--ca", str(node_image.authority), "--disk-size", "80 GiB"]
     command += ["--registry-endpoint", f"{NAME}:{PORT}=127.0.0.1:{served.port}", "--boot-timeout", str(BOOT_TIMEOUT)]
     command += ["--serial-log", str(folder / "serial.log"), "--report", f"json={folder / 'report.json'}"]
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(temporary)}
-    )
+    environment = {**os.environ, "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(folder / "cache")}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert (folder / "report.json").exists(), done.stderr
     return Booted(
         status=done.returncode,
@@ -74,6 +93,7 @@ def booted(node_image: BuiltImage, served: Registry, tmp_path_factory: pytest.Te
         sha256=(before, digest(node_image.path)),
         leftovers={path.name for path in temporary.iterdir() if path.name.startswith("diskimage-validator")},
         registry=served,
+        kvm=json.loads((folder / "cache/diskimage-validator/kvm.json").read_text()),
     )
 
 
@@ -97,9 +117,18 @@ def test_the_node_builds_for_the_registry_pushes_and_finds_what_it_pushed(booted
 
 def test_how_it_booted_is_noted(booted: Booted) -> None:
     (note,) = [note for note in booted.report["notes"] if note.startswith("booted under")]
-    assert "BIOS, log-in as zuul (credential) after" in note
+    assert note.startswith("booted under TCG, after KVM: no KVM in this test: BIOS, log-in as zuul (credential) after")
     assert note.endswith(", running")
     print(note)  # noqa: T201 - figures for the log
+
+
+def test_a_machine_that_dies_under_kvm_is_started_again_and_that_is_remembered(booted: Booted) -> None:
+    assert booted.kvm["reason"] == "KVM: no KVM in this test"
+    assert booted.serial.count("no KVM in this test") == 0
+
+
+def test_that_nothing_failed_is_judged_though_the_policy_does_not_ask(booted: Booted) -> None:
+    assert booted.results("live-units") == {"systemd": "pass"}
 
 
 def test_a_live_word_of_progress_is_the_consoles_last_line(booted: Booted) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.test_engine_boot import CODE
 from tests.support import disks, images
 
 FILES = {
@@ -72,6 +73,29 @@ def test_a_machine_that_nobody_answers_in_is_an_error_with_its_last_words(call: 
     assert "--boot-timeout" in done.stderr
     assert "Traceback" not in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_a_machine_that_dies_under_everything_is_an_error_and_says_nothing_of_kvm(call: Call, tmp_path: Path) -> None:
+    program = tmp_path / "qemu-system-x86_64"
+    program.write_text('#!/bin/sh\necho "it is dead"\nexit 1\n')
+    program.chmod(0o755)
+    command = [sys.executable, "-c", CODE, str(tmp_path), *call.command()[3:]]
+    environment = {**call.environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 3
+    died = "the machine does not run: KVM: it is dead; TCG: it is dead"
+    assert f"error: {died}" in done.stderr
+    assert not (tmp_path / "cache/diskimage-validator/kvm.json").exists()
+
+
+def test_a_log_on_a_full_disk_ends_nothing_but_the_log(call: Call) -> None:
+    command = call.command("--boot-timeout", "5", "--serial-log", "/dev/full")
+    done = subprocess.run(command, env=call.environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 3
+    assert "error: no SSH server answers within 5 s" in done.stderr
+    assert "SeaBIOS" in done.stderr
+    assert "the serial log is not complete: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,11 +1,17 @@
 """The boot engine on an image that only UEFI starts, whose systemd is too old for credentials and has no cloud-init.
 
-Root logs in with a key that was written into the overlay, and the node is judged by the live rules of a policy.
+Root logs in with a key that was written into the overlay, and the node is judged by the live rules of a policy that
+does not speak of failed units.
 """
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +25,15 @@ from diskimage_validator.errors import EngineError
 from diskimage_validator.image_file import examine
 from diskimage_validator.login import Login
 from tests.functional.conftest import BuiltImage
-from tests.functional.image_copies import make_systemd_older, make_uefi_copy
+from tests.functional.image_copies import ESP_TYPE, REMOVABLE, make_systemd_older, make_uefi_copy
 from tests.functional.test_engine_boot import digest
 from tests.support import disks
 
 BOOT_TIMEOUT = 900
+LOADER = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 BROKEN = "broken-by-the-test.service"
 UNIT = "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
+POLICY = "version: 1\nname: builder\nextends: kolla-builder-live\nlive: {failed_units: null}\n"
 ESP_ONLY = "label: gpt\nsize=40MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B\n"
 
 
@@ -59,7 +67,8 @@ def booted(gpt_image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> B
     before = digest(image)
     command = [sys.executable, "-m", "diskimage_validator", "validate", str(image), "--image-format", "raw"]
     command += ["--engine", "boot", "--boot-user", "root", "--boot-timeout", str(BOOT_TIMEOUT)]
-    command += ["--policy", "kolla-builder-live", "--ca", str(gpt_image.authority)]
+    (folder / "policy.yaml").write_text(POLICY)
+    command += ["--policy", str(folder / "policy.yaml"), "--ca", str(gpt_image.authority)]
     command += ["--report", f"json={folder / 'report.json'}"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (folder / "report.json").exists(), done.stderr
@@ -101,3 +110,51 @@ def test_without_firmware_an_image_for_uefi_alone_is_declined_before_it_is_start
         BootEngine(examine(disk), Login("root", "credential", "/root/key"), options, has_esp=True)
     assert "install ovmf" in seen.value.hint
     assert not log.exists()
+
+
+def big_sectors(folder: Path) -> Path:
+    """Make a disk for sectors of 4096 bytes whose EFI system partition has a program to start."""
+    program = {REMOVABLE: LOADER.read_bytes()}
+    esp = disks.fat(folder / "esp", 300 * disks.MIB, program, "-S", "4096", "-F", "32")
+    disk = disks.big_sectors(disks.empty(folder / "big.raw", 304 * disks.MIB), 300 * disks.MIB, ESP_TYPE)
+    disks.place(disk, disks.MIB, esp)
+    esp.unlink()
+    return disk
+
+
+def test_a_disk_with_big_sectors_is_started_by_uefi(tmp_path: Path) -> None:
+    image = examine(big_sectors(tmp_path), image_format="raw")
+    log = tmp_path / "serial.log"
+
+    def switch_off() -> None:
+        """End the machine when its firmware has found the program, or that there is none."""
+        while not (log.exists() and re.search(rb"BdsDxe: (starting|No bootable|failed to)", log.read_bytes())):
+            time.sleep(0.1)
+        found = subprocess.run(["pgrep", "-f", str(tmp_path / "tmp")], capture_output=True, text=True, check=True)
+        os.kill(int(found.stdout), signal.SIGKILL)
+
+    (tmp_path / "tmp").mkdir()
+    thread = threading.Thread(target=switch_off, daemon=True)
+    options = BootOptions(memory=256 << 20, serial_log=log, timeout=BOOT_TIMEOUT)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+        patch.setattr("diskimage_validator.engines.boot.machine.KVM", Path("/no/such/device"))
+        thread.start()
+        with pytest.raises(EngineError, match="the machine does not run: TCG: QEMU ended"):
+            BootEngine(image, Login("root", "credential", "/root/key"), options, has_esp=True)
+    assert b"BdsDxe: starting Boot" in log.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("firmware", "has_esp", "hint"), [("auto", False, "EFI system partition"), ("bios", True, "--boot-firmware")]
+)
+def test_a_disk_with_big_sectors_is_declined_where_only_a_bios_could_start_it(
+    tmp_path: Path, firmware: str, *, has_esp: bool, hint: str
+) -> None:
+    disk = disks.big_sectors(disks.empty(tmp_path / "big.raw", 8 * disks.MIB), 4 * disks.MIB)
+    options = BootOptions(serial_log=tmp_path / "serial.log", firmware=firmware)
+    image = examine(disk, image_format="raw")
+    with pytest.raises(EngineError, match="sectors of 4096 bytes, from which no BIOS boots") as seen:
+        BootEngine(image, Login("root", "credential", "/root/key"), options, has_esp=has_esp)
+    assert hint in seen.value.hint
+    assert not (tmp_path / "serial.log").exists()

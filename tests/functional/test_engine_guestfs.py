@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from diskimage_validator.engines import appliance
+from diskimage_validator.engines import appliance, kvm
 from diskimage_validator.engines import open as opening
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.guestfs import GuestfsEngine
@@ -278,6 +278,43 @@ def test_a_kvm_that_hangs_is_given_up_for_tcg(
     with open_target(str(two_partitions), engine="guestfs") as engine:
         (note,) = engine.notes
     assert note.startswith("the appliance runs without KVM, which did not work earlier on this host: ")
+
+
+def dying_qemu(folder: Path) -> Path:
+    """Make a QEMU that dies when it is to start its first machine, with words that are no UTF-8, else the real one."""
+    program = folder / "qemu-dying"
+    program.write_text(
+        f'#!/bin/bash\ncase "$*" in *panic=1*) if mkdir {folder}/died; then\n'
+        "printf 'a word\\nthe last one \\xff\\n' >&2; exit 1; fi ;; esac\n"
+        'exec /usr/bin/qemu-system-x86_64 "$@"\n'
+    )
+    program.chmod(0o755)
+    return program
+
+
+@pytest.mark.parametrize(
+    ("device", "note", "remembered"),
+    [
+        ("/dev/null", "with TCG, after: KVM: ", "guestfs_launch failed: the last one \ufffd"),
+        ("/no/such/device", "with TCG, second attempt, after: TCG: ", None),
+    ],
+)
+def test_a_start_that_dies_is_repeated_and_says_what_qemu_said(
+    two_partitions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    note: str,
+    remembered: str | None,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LIBGUESTFS_HV", str(dying_qemu(tmp_path)))
+    monkeypatch.setattr(appliance, "KVM", Path(device))
+    monkeypatch.delenv("LIBGUESTFS_BACKEND_SETTINGS", raising=False)
+    with open_target(str(two_partitions)) as engine:
+        assert engine.read("/etc/hostname") == b"inside\n"
+        assert engine.notes == [f"the appliance runs {note}guestfs_launch failed: the last one \ufffd"]
+    assert kvm.remembered() == remembered
 
 
 def killed(engine: Engine) -> None:

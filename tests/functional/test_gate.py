@@ -3,14 +3,18 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.functional.gate import COMMAND, NODEPOOL, GateRunner
+from tests.functional.gate import COMMAND, NODEPOOL, TIMEOUT, GateRunner
 from tests.functional.tiny import POLICY
+
+TAKEN_OUT = ("DIB_GATE_", "DIB_VALIDATE_ROOT_")
 
 
 @pytest.fixture
@@ -45,19 +49,50 @@ def test_a_good_image_has_its_names_checksums_and_reports(gate: GateRunner) -> N
     assert done.log.count("Build completed successfully") == 1
 
 
-def test_nothing_of_the_gate_gets_into_the_image(gate: GateRunner) -> None:
-    """The element manifests bakes every variable DIB_*. A format that is no disk image is passed on, and said so."""
-    done = gate("manifests", formats="tar", DIB_GATE_THRESHOLD="warning", DIB_VALIDATE_ROOT_THRESHOLD="info")
+def test_the_image_is_the_one_that_disk_image_create_makes(gate: GateRunner) -> None:
+    """Elements bake variables and arguments of the build, and its elements. A format that is no disk is passed on."""
+    arguments = [*NODEPOOL, "manifests", "element-manifest"]
+    done = gate(*arguments, formats="tar", DIB_GATE_THRESHOLD="warning", DIB_VALIDATE_ROOT_THRESHOLD="info")
     assert done.status == 0, done.log
     assert gate.uploadable() == ["image-1.tar"]
     assert "tar: no disk images; the verdict on the root is theirs" in done.log
-    baked = subprocess.check_output(
-        ["tar", "-xOf", gate.images / "image-1.tar", "./etc/dib-manifests/dib_environment"], text=True
-    )
-    assert "DIB_NO_TMPFS" in baked
-    assert "DIB_GATE" not in baked
-    assert "VALIDATE_ROOT" not in baked
-    assert (gate.images / "image-1.d/dib-manifests/dib_environment").read_text() == baked
+    assert not re.search("export '?DIB_ENV=", done.log)
+    gated = content(gate.images / "image-1.tar")
+    beside = (gate.images / "image-1.d/dib-manifests/dib_environment").read_bytes()
+    command = [*gate.command(*arguments, formats="tar")[len(COMMAND) :], "tiny-root"]
+    variables = {name: value for name, value in gate.variables.items() if not name.startswith(TAKEN_OUT)}
+    plain = [str(Path(sys.executable).with_name("disk-image-create")), *command]
+    subprocess.run(plain, check=True, capture_output=True, env={**os.environ, **variables}, timeout=TIMEOUT)
+    baked = content(gate.images / "image-1.tar")
+    assert baked["./etc/dib-manifests/dib_arguments"][1] == " ".join(command).encode() + b"\n"
+    assert baked["./etc/dib-manifests/dib_environment"][1] == beside
+    assert baked["./etc/dib-manifests/dib-element-manifest"][1] == b"element-manifest\nmanifests\ntiny-root"
+    assert gated == baked
+
+
+def test_validate_root_is_concealed_only_if_nobody_asked_for_it(gate: GateRunner) -> None:
+    """An element that needs it asks for it."""
+    needing = gate.folder / "elements/needs-validation"
+    needing.mkdir(parents=True)
+    (needing / "element-deps").write_text("element-manifest\nvalidate-root\n")
+    path = f"{needing.parent}:{gate.variables['ELEMENTS_PATH']}"
+    done = gate("manifests", "needs-validation", formats="tar", ELEMENTS_PATH=path)
+    assert done.status == 0, done.log
+    listed = content(gate.images / "image-1.tar")["./etc/dib-manifests/dib-element-manifest"][1]
+    assert b"validate-root" in listed.split()
+
+
+def content(archive: Path) -> dict[str, tuple[tuple[object, ...], bytes]]:
+    """Return all that a tar says of each path, and its data; no dates, and of the list of elements no order."""
+    found: dict[str, tuple[tuple[object, ...], bytes]] = {}
+    with tarfile.open(archive) as members:
+        for member in members:
+            file = members.extractfile(member) if member.isfile() else None
+            data = file.read() if file else b""
+            if member.name.endswith("/dib-element-manifest"):
+                data = b"\n".join(sorted(data.split()))
+            found[member.name] = (member.type, member.mode, member.uid, member.gid, member.linkname), data
+    return found
 
 
 def test_a_root_that_fails_costs_no_conversion_and_leaves_no_image(gate: GateRunner) -> None:

@@ -3,6 +3,7 @@
 import array
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import termios
@@ -110,9 +111,10 @@ def test_nobody_reads_the_log_and_nobody_closes_it(gate: GateRunner) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_in_the_middle_of_the_conversion(gate: GateRunner, number: signal.Signals) -> None:
+@pytest.mark.parametrize("reached", ["the root passed; converting", "validating image-1.qcow2"])
+def test_in_the_middle_of_what_follows_the_build(gate: GateRunner, number: signal.Signals, reached: str) -> None:
     running = gate.start("--checksum", formats="qcow2,raw,vmdk", TINY_ROOT_MIB="300", DIB_IMAGE_SIZE="0.6")
-    running.reaches("the root passed; converting")
+    running.reaches(reached)
     running.send(number)
     running.wait()
     assert_nothing_is_left(gate)
@@ -120,7 +122,7 @@ def test_in_the_middle_of_the_conversion(gate: GateRunner, number: signal.Signal
 
 
 @pytest.fixture
-def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a file system of 100 MiB: the tiny disk of 61 MiB fits in, not more than once."""
     folder = tmp_path_factory.mktemp("small")
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100M", "small", folder], check=True)
@@ -129,18 +131,18 @@ def full_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("place", ["images", "temporary"])
-def test_a_full_disk(gate: GateRunner, full_disk: Path, place: str) -> None:
+def test_a_disk_without_room(gate: GateRunner, small_disk: Path, place: str) -> None:
     """In the folder of the images it is the conversion that fails, in the temporary one diskimage-builder itself."""
     if place == "images":
-        gate.images = full_disk
+        gate.images = small_disk
         done = gate("-u", formats="raw,vmdk", DIB_IMAGE_SIZE="0.09", TINY_ROOT_MIB="60")
     else:
-        gate.tmp = full_disk
-        done = gate(TINY_ROOT_MIB="120", TMPDIR=str(full_disk))
+        gate.tmp = small_disk
+        done = gate(TINY_ROOT_MIB="120", TMPDIR=str(small_disk))
     assert done.status == 4
-    assert "full" in done.last or "room" in done.last or "No space left" in done.last, done.last
+    assert re.search("disk full: |no room in |No space left", done.last), done.last
     assert gate.leftovers() == []
-    assert list(full_disk.iterdir()) == []
+    assert list(small_disk.iterdir()) == []
 
 
 def unread(pipe: IO[bytes] | None) -> int:

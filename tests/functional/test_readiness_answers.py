@@ -136,6 +136,30 @@ def test_names_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> Non
     assert bad == {"zuul-components": f"git.internal does not resolve ({resolver}: REFUSED)"}
 
 
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """A resolver that hears everything and says nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("first", ["mute", "good"])
+def test_a_silent_resolver_takes_no_time_from_the_other(lab: Lab, tmp_path: Path, mute: str, first: str) -> None:
+    with dnsmasq(f"--host-record={NAME},127.0.0.1") as good:
+        dns = {"resolvers": [mute, good] if first == "mute" else [good, mute]}
+        outcome = lab.check(tmp_path, f"https://{NAME}:{lab.ports['good']}/good", dns=dns, limits={"timeout": 2})
+    assert outcome.bad() == {}
+
+
+def test_where_no_resolver_has_the_name_each_is_told(lab: Lab, tmp_path: Path, mute: str) -> None:
+    with dnsmasq() as refusing:
+        dns = {"resolvers": [mute, refusing]}
+        bad = lab.check(tmp_path, f"https://{NAME}:1/", dns=dns, limits={"timeout": 1}).bad()
+    said = f"{mute}: no answer: {mute} was silent for 1 s; {refusing}: REFUSED"
+    assert bad == {"zuul-components": f"{NAME} does not resolve ({said})"}
+
+
 def test_nobody_listens(lab: Lab, tmp_path: Path) -> None:
     bad = lab.check(tmp_path, f"https://127.0.0.1:{free_port()}").bad()
     assert bad == {"zuul-components": "no connection to 127.0.0.1: refused, nobody listens there"}

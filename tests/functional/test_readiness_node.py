@@ -1,6 +1,8 @@
 """What is asked of nodes, over a real sshd: once green, and once red for each way to fail."""
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,3 +108,26 @@ def test_a_node_that_cannot_be_asked_is_no_verdict(node: Node, tmp_path: Path) -
     down = check(server, tmp_path, dns={**names(server, UNKNOWN), "nodes": [dead, server.url]})
     assert [status for _, status, _ in down.of("dns-node")] == ["error", "pass"]
     assert "Connection refused" in down.of("dns-node")[0][2]
+
+
+def test_a_deaf_node_costs_the_time_for_a_login(node: Node, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        url = f"ssh://root@127.0.0.1:{deaf.getsockname()[1]}"
+        started = time.monotonic()
+        dns = {"resolvers": ["127.0.0.1:1"], "public_names": [UNKNOWN], "nodes": [url]}
+        found = readiness(tmp_path, "--ssh-config", "none", "--ssh-timeout", "1", dns=dns, limits={"timeout": 60})
+    assert time.monotonic() - started < 30
+    ((_, status, message),) = found.of("dns-node")
+    assert status == "error"
+    assert "no SSH connection" in message
+
+
+def test_a_file_system_that_hangs_costs_the_time_of_any_answer(node: Node, tmp_path: Path) -> None:
+    """As df(1) does on a network file system whose server is gone."""
+    program = node.root / "usr/local/bin/df"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    found = check(node.server, tmp_path, storage=mirror(node.server, tmp_path, "/srv"), limits={"timeout": 1})
+    program.unlink()
+    assert found.bad()["storage-room"] == "could not tell: the room at /srv: df did not finish within 1 s"

@@ -5,23 +5,28 @@ import hashlib
 import json
 import lzma
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import bcrypt
 import pytest
+import yaml
 
 from tests.elements.pki import Issued, make_ca, make_server
 from tests.functional.ports import free_port
 from tests.functional.readiness_images import put_image
-from tests.functional.readiness_lab import Outcome, nginx, presenting, readiness
+from tests.functional.readiness_lab import Outcome, dnsmasq, nginx, presenting, readiness
 from tests.functional.registry import Registry, registry
+from tests.functional.traces import FORGET_LOOPS
 
 BASE, OURS, ARM = os.urandom(200_000), os.urandom(30_000), os.urandom(40_000)
 """Layers: of random bytes, for a registry stores them as they are sent."""
 ROOM = {"path": "/tmp"}
+MIRROR = "mirror.internal"
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,9 @@ class Lab:
 
     def check(self, folder: Path, **storage: Any) -> Outcome:
         certificates = {"bundle": str(self.folder / "root.pem")}
+        more = {"dns": storage.pop("dns")} if "dns" in storage else {}
         storage.setdefault("mirrors", [ROOM])
-        return readiness(folder, storage=storage, certificates=certificates, limits={"timeout": 10})
+        return readiness(folder, storage=storage, certificates=certificates, limits={"timeout": 10}, **more)
 
 
 def stanza(name: str, size: int, depends: str = "", provides: str = "") -> str:
@@ -70,8 +76,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (served / "Packages.xz").write_bytes(lzma.compress(INDEX.encode()))
     (served / "second").write_text(INDEX + stanza("more", 4000))
     (served / "damaged.xz").write_bytes(lzma.compress(INDEX.encode())[:-40])
-    server = make_server(root, ["127.0.0.1"])
+    server = make_server(root, ["127.0.0.1", MIRROR])
     settings = f"location /served/ {{ root {folder}; }} location /away {{ return 302 http://127.0.0.1:1/x; }}"
+    settings += "absolute_redirect off; location /moved/ { return 302 /served/Packages.xz; }"
     with (
         registry(folder / "registry", server, root) as running,
         nginx(folder, {"mirror": presenting(server, settings=settings)}) as ports,
@@ -177,6 +184,19 @@ def test_what_is_missing_is_told(lab: Lab, tmp_path: Path) -> None:
     assert outcome.status == 3
 
 
+def test_names_of_mirrors_come_from_the_internal_resolvers(lab: Lab, tmp_path: Path) -> None:
+    """And a redirection within the mirror is followed."""
+    index = f"{lab.mirror}/".replace("127.0.0.1", MIRROR).replace("/served/", "/moved/Packages.xz")
+    with dnsmasq(f"--host-record={MIRROR},127.0.0.1") as resolver:
+        dns = {"resolvers": [resolver]}
+        assert lab.check(tmp_path, packages=[{"index": index}], dns=dns).bad() == {}
+        lost = index.replace(MIRROR, "mirrors.internal")
+        outcome = lab.check(tmp_path, packages=[{"index": lost}], dns=dns)
+    assert outcome.bad()["storage-packages"] == f"{lost}: mirrors.internal does not resolve ({resolver}: REFUSED)"
+    (found,) = [one for one in outcome.results if one["check"] == "storage-packages"]
+    assert found["hint"] == "add it to the zone, or correct the factory.yaml: see dns-names"
+
+
 def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path: Path) -> None:
     dead = free_port()
     index = {"index": f"{lab.mirror}/Packages.xz"}
@@ -192,7 +212,7 @@ def test_what_cannot_be_asked_is_no_verdict_and_hides_nothing(lab: Lab, tmp_path
     packages = outcome.of("storage-packages")
     assert [status for _, status, _ in packages] == ["pass", *["error"] * 4]
     said = [message for _, _, message in packages[1:]]
-    assert said[0].endswith(": the connection failed: refused, nobody listens there")
+    assert said[0].endswith(": no connection to 127.0.0.1: refused, nobody listens there")
     assert said[1].endswith("HTTP status 404")
     assert "damaged: " in said[2]
     assert said[3].endswith("redirects to http://127.0.0.1:1/x")
@@ -218,6 +238,43 @@ def test_a_registry_and_a_mirror_of_another_ca_are_not_believed(lab: Lab, tmp_pa
     outcome = readiness(tmp_path, storage=storage, certificates={"bundle": "other.pem"})
     assert "certificate signed by unknown authority" in outcome.bad()["storage-images"]
     assert "its certificate does not verify" in outcome.bad()["storage-packages"]
+
+
+TRUSTING: Final = f"""\
+{FORGET_LOOPS}set -e
+mount --bind "$1" /etc/ssl/certs/ca-certificates.crt
+shift
+exec "$@"
+"""
+
+
+def test_a_ca_that_only_this_host_trusts_is_not_in_the_bundle(lab: Lab, tmp_path: Path) -> None:
+    """The host's store has the registry's CA in a mount namespace; without a bundle it is what counts."""
+    (tmp_path / "other.pem").write_bytes(make_ca("Other root").cert_pem)
+    factory: dict[str, Any] = {"version": 1, "name": "test"}
+    factory["storage"] = {"images": [lab.image("kolla/base:1")], "mirrors": [ROOM]}
+    wrapper = ["unshare", "--mount", "--propagation", "private", "sh", "-c", TRUSTING, "sh", f"{lab.folder}/root.pem"]
+    command = [*wrapper, sys.executable, "-m", "diskimage_validator", "readiness", f"{tmp_path}/factory.yaml"]
+    statuses = []
+    for certificates in ({}, {"certificates": {"bundle": "other.pem"}}):
+        (tmp_path / "factory.yaml").write_text(yaml.safe_dump({**factory, **certificates}))
+        done = subprocess.run([*command, "--format", "json"], check=False, text=True, capture_output=True)
+        results = json.loads(done.stdout)["results"]
+        statuses += [(one["status"], one["message"]) for one in results if one["check"] == "storage-images"]
+    (trusted, _), (status, message) = statuses
+    assert (trusted, status) == ("pass", "error")
+    assert message.endswith("certificate signed by unknown authority")
+
+
+def test_a_registry_whose_name_this_host_does_not_know(lab: Lab, tmp_path: Path) -> None:
+    """It is skopeo that asks, and only the resolvers of this host, whatever 'dns' says."""
+    with dnsmasq("--host-record=registry.invalid,127.0.0.1") as resolver:
+        image = {"image": f"registry.invalid:{lab.registry.port}/kolla/base:1"}
+        outcome = lab.check(tmp_path, images=[image], dns={"resolvers": [resolver]})
+    (found,) = [one for one in outcome.results if one["check"] == "storage-images"]
+    assert found["status"] == "error"
+    assert "lookup registry.invalid" in found["message"]
+    assert found["hint"].startswith("skopeo asks the resolvers of this host, not those of 'dns'")
 
 
 def test_credentials_come_from_a_secret(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

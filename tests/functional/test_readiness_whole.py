@@ -144,6 +144,12 @@ def test_the_plan_names_whom_it_contacts_and_nobody_else(factory: Factory, green
     behind_the_cloud = {f"127.0.0.1:{lab.cloud.url.rpartition(':')[2]}", f"127.0.0.1:{lab.ports['swift']}"}
     assert contacted(lab, "tcp_ports") == (named | behind_the_cloud) - set(lab.resolvers)
     assert contacted(lab, "udp_ports") == set(lab.resolvers)
+    for number, resolver in enumerate(lab.resolvers):
+        listed = [found[1] for row in rows if (found := re.search(rf" {resolver} +DNS, A and AAAA of (.*)", row))]
+        names = {name for names in listed for name in names.removesuffix(", to connect to them").split(", ")}
+        asked = set(re.findall(r"query\[A\] (\S+) from", (lab.folder / f"dns-{number}.log").read_text()))
+        assert asked == {name for name in names if not name.startswith("Keystone and ")}
+        assert len(asked) > len(listed)
 
 
 def red(run: Run) -> dict[str, list[tuple[str, str]]]:

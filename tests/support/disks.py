@@ -63,11 +63,11 @@ def entry_of(kind: int, start: int, size: int, indicator: int = 0) -> bytes:
     return struct.pack("<B3xB3xII", indicator, kind, start, size)
 
 
-def big_sectors(disk: Path, size: int) -> Path:
+def big_sectors(disk: Path, size: int, kind: str = LINUX) -> Path:
     """Write a GPT for sectors of 4096 bytes, with a partition of ``size`` bytes at 1 MiB: not every sfdisk can."""
     last = disk.stat().st_size // 4096 - 1
     place = struct.pack("<QQQ", 256, 255 + size // 4096, 0)
-    entry = uuid.UUID(LINUX).bytes_le + bytes(range(16)) + place + "root".encode("utf-16-le")
+    entry = uuid.UUID(kind).bytes_le + bytes(range(16)) + place + "root".encode("utf-16-le")
     table = entry.ljust(128 * 128, b"\0")
     for here, other, first in ((1, last, 2), (last, 1, last - 4)):
         numbers = (here, other, 6, last - 5, bytes(16), first, 128, 128, zlib.crc32(table))

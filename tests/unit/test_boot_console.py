@@ -1,4 +1,5 @@
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -90,3 +91,23 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pytest.raises(UsageError, match=r"cannot write .*/no/serial\.log: No such file"),
     ):
         Console(stream, tmp_path / "no/serial.log")
+
+
+def test_a_full_disk_ends_the_log_and_not_the_reading() -> None:
+    followed = follow(b"x" * 300_000 + b"\nlast\n", Path("/dev/full"))
+    assert followed.size == 300_006
+    assert followed.lines(1) == ["last"]
+    assert followed.trouble == "the serial log is not complete: No space left on device"
+    assert follow(b"x").trouble == ""
+
+
+def test_what_fits_on_a_disk_stays_there(tmp_path: Path) -> None:
+    """A limit on the size of a file cuts a call of write(2) short, as the last block of a disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        followed = follow(b"x" * 300_000, tmp_path / "serial.log")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "serial.log").stat().st_size == 100_000
+    assert followed.trouble == "the serial log is not complete: File too large"

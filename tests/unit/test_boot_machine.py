@@ -44,6 +44,13 @@ def test_the_command_line_is_a_flavor_s_machine_on_a_closed_network() -> None:
     assert {"-nodefaults", "-no-user-config"} <= set(line)
 
 
+def test_sectors_are_those_that_the_disk_is_laid_out_for() -> None:
+    for sector, expected in ((512, ""), (4096, ",logical_block_size=4096,physical_block_size=4096")):
+        drives = qemu.Drives(Path("/a"), sector=sector)
+        line = qemu.command(Path("/usr/bin/qemu"), "tcg", drives, BootOptions(), [], 7)
+        assert f"virtio-blk-pci,drive=disk,bootindex=0{expected}" in line
+
+
 def test_what_is_served_is_the_only_way_out() -> None:
     served = Served("registry.internal", 5000, "127.0.0.1", 4711)
     line = qemu.command(Path("/usr/bin/qemu"), "kvm", qemu.Drives(Path("/a")), BootOptions(served=served), [], 7)

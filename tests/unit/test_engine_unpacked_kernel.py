@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diskimage_validator.engines.appliance import _unpacking
+from diskimage_validator.engines.stand_in import last_words, stand_in
 from diskimage_validator.engines.unpacked_kernel import has_pvh_entry, kernel_for, unpack
 
 NOTES = struct.pack("<III", 4, 8, 6) + b"Xen\0" + bytes(8) + struct.pack("<III", 4, 8, 18) + b"Xen\0" + bytes(8)
@@ -92,7 +92,7 @@ def test_what_stands_in_for_qemu_becomes_qemu_with_that_kernel(tmp_path: Path) -
     kernel, cache = tmp_path / "a kernel", tmp_path / "a cache"
     kernel.write_bytes(packed(gzip.compress(elf())))
     echo = Path(shutil.which("printf") or "/usr/bin/printf")
-    program = _unpacking(echo, tmp_path, cache)
+    program = stand_in(echo, tmp_path, cache)
     assert program.stat().st_mtime_ns == echo.stat().st_mtime_ns
     arguments = ["%s\n", "-append", "two words; $(id)", "-kernel", str(kernel), "-initrd", str(kernel)]
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True)
@@ -100,3 +100,19 @@ def test_what_stands_in_for_qemu_becomes_qemu_with_that_kernel(tmp_path: Path) -
     assert done.stdout.splitlines() == ["-append", "two words; $(id)", "-kernel", str(made), "-initrd", str(kernel)]
     done = subprocess.run([program, "%s\n", "-help"], capture_output=True, text=True, check=True)
     assert done.stdout == "-help\n"
+    assert last_words(tmp_path) == "QEMU said nothing"
+
+
+def test_the_last_words_of_qemu_are_kept_bounded_and_printable(tmp_path: Path) -> None:
+    assert last_words(tmp_path) == ""
+    program = stand_in(Path("/bin/sh"), tmp_path, None)
+    subprocess.run([program, "-c", "echo no error; yes first | head -n 20000 >&2"], check=True)
+    assert last_words(tmp_path) == "first"
+    subprocess.run([program, "-c", r"printf 'x\n\033[31m\377the\tlast\n\n' >&2"], check=True)
+    assert last_words(tmp_path) == "\ufffdthe last"
+    subprocess.run([program, "-c", "printf %01000d 7 >&2"], check=True)
+    assert last_words(tmp_path) == "0" * 300
+
+
+def test_a_qemu_that_is_not_there_is_left_to_libguestfs(tmp_path: Path) -> None:
+    assert stand_in(tmp_path / "none", tmp_path, None) == tmp_path / "none"

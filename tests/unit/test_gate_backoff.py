@@ -1,21 +1,25 @@
 """What holds a build back, for how long, and what lets it go."""
 
+import getpass
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import yaml
 
-from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
+from airgap_image_factory.gate.backoff import Failure, Memory, clear_command, next_failure
 from airgap_image_factory.gate.inputs import digest_of_inputs
 from airgap_image_factory.gate.options import parse
 from airgap_image_factory.gate.settings import read_settings
 from diskimage_validator.errors import UsageError
 from diskimage_validator.policy import load_policy
 
+ROOT = Path(__file__).parents[2]
 FAILURE = Failure("node", "inputs", 1, "the root: failed: x", "/images/node-1.d", 1000.0, 1, 900)
 
 
@@ -103,6 +107,35 @@ def test_reports_of_an_earlier_failure_go_and_nothing_else_does(tmp_path: Path) 
     assert not old.exists()
 
 
+def test_a_rejected_image_goes_when_the_next_one_has_the_same_name(tmp_path: Path) -> None:
+    reports = tmp_path / "node.d"
+    (reports / "rejected").mkdir(parents=True)
+    (reports / "rejected/node.qcow2").write_text("")
+    (reports / "root-report.json").write_text("")
+    Memory.clean(replace(FAILURE, reports=str(reports)), reports)
+    assert [path.name for path in reports.iterdir()] == ["root-report.json"]
+
+
+def test_the_command_that_clears_names_all_that_an_operators_shell_lacks(tmp_path: Path) -> None:
+    words = shlex.split(clear_command("my node", tmp_path / "a b"))
+    assert words[: words.index("env")] == ([] if os.geteuid() == 0 else ["sudo", "-u", getpass.getuser()])
+    assert words[words.index("env") + 1] == f"DIB_GATE_STATE={tmp_path}/a b"
+    assert words[-3:] == ["gate", "clear", "my node"]
+    assert Path(words[-4]).name == "airgap-image-factory"
+
+
+def test_the_operators_path_clears_what_the_sample_remembers() -> None:
+    sample = yaml.safe_load((ROOT / "nodepool/nodepool.yaml").read_text())["diskimages"][0]
+    command = [
+        "sudo -u nodepool env",
+        f"DIB_GATE_STATE={sample['env-vars']['DIB_GATE_STATE']}",
+        str(Path(sample["dib-cmd"]).with_name("airgap-image-factory")),
+        "gate clear IMAGE",
+    ]
+    words = (ROOT / "nodepool/README.rst").read_text().replace("\\\n", " ").split()
+    assert " ".join(command) in " ".join(words)
+
+
 @pytest.fixture
 def digest(tmp_path: Path) -> Callable[..., str]:
     """Give a function that digests the inputs of a build whose elements, site file and CA lie in ``tmp_path``."""
@@ -155,15 +188,90 @@ def test_every_input_changes_the_digest(digest: Callable[..., str], tmp_path: Pa
     differs(digest(DIB_LOCAL_IMAGE=str(big)))
     os.truncate(big, 3 << 20)
     differs(digest(DIB_LOCAL_IMAGE=str(big)))
+    for name in ("PIP_INDEX_URL", "http_proxy", "FS_TYPE", "BASE_IMAGE_FILE"):
+        differs(digest(**{name: "http://mirror.internal/"}))
+
+
+@pytest.mark.parametrize(
+    ("variable", "form"),
+    [
+        ("DIB_AIRGAP_SITE", "{}"),
+        ("DIB_BLOCK_DEVICE_CONFIG", "file://{}"),
+        ("DIB_LISTS", "/nonexistent,{}"),
+        ("DIB_OPTIONS", "proto=tls cert={}"),
+        ("PIP_CONFIG_FILE", "{}"),
+    ],
+)
+def test_a_file_that_a_variable_names_is_an_input(
+    digest: Callable[..., str], tmp_path: Path, variable: str, form: str
+) -> None:
+    """Also by a link, or by one in a folder on the way, as in a ConfigMap that is mounted."""
+    for name in ("v1", "v2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    (tmp_path / "data").symlink_to("v1")
+    (tmp_path / "file").symlink_to("data/file")
+    given = {variable: form.format(tmp_path / "file")}
+    seen = [digest(**given)]
+    (tmp_path / "v1/file").write_text("other")
+    seen.append(digest(**given))
+    (tmp_path / "data").unlink()
+    (tmp_path / "data").symlink_to("v2")
+    seen.append(digest(**given))
+    (tmp_path / "file").unlink()
+    seen.append(digest(**given))
+    assert len(set(seen)) == 4
+
+
+def test_an_element_that_is_a_link_is_an_input(digest: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/two/root.d").mkdir(parents=True)
+    hook = tmp_path / "elsewhere/two/root.d/10-two"
+    hook.write_text("true\n")
+    (tmp_path / "elements/two").symlink_to(tmp_path / "elsewhere/two")
+    before = digest()
+    hook.write_text("false\n")
+    assert digest() != before
+
+
+def test_links_in_a_circle_and_to_what_no_file_is_end(digest: Callable[..., str], tmp_path: Path) -> None:
+    static = tmp_path / "elements/one/static"
+    static.mkdir()
+    for name, target in (
+        ("circle", ".."),
+        ("self", "self"),
+        ("dangling", "nowhere"),
+        ("out", "/dev/stdout"),
+        ("mtab", "/proc/self/mounts"),
+    ):
+        (static / name).symlink_to(target)
+    os.mkfifo(static / "fifo")
+    before = digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc")
+    assert digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc") == before
+    (static / "dangling").unlink()
+    (static / "dangling").symlink_to("nowhere-else")
+    assert digest(DIB_ONE="/dev/zero", DIB_ROOT="/proc") != before
 
 
 def test_what_every_build_has_anew_does_not(digest: Callable[..., str], tmp_path: Path) -> None:
-    before = digest("-o", "node-1", DIB_IMAGE_FILENAME="node-1.qcow2")
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/base.tar").write_text("")
-    (tmp_path / "elements/one/__pycache__").mkdir()
-    (tmp_path / "elements/one/__pycache__/x.pyc").write_text("")
-    assert digest("-o", "node-2", DIB_IMAGE_FILENAME="node-2.qcow2", TMPDIR="/tmp/2") != ""
-    again = digest("-o", "node-2", DIB_IMAGE_FILENAME="node-2.qcow2", DIB_GATE_STATE="/elsewhere")
-    # The cache did not exist before; that it does now is no input either.
-    assert again == before
+    def build(number: int) -> str:
+        return digest(
+            "-o",
+            f"node-{number}",
+            "--logfile",
+            f"/logs/{number}.log",
+            DIB_IMAGE_FILENAME=f"node-{number}.qcow2",
+            DIB_GATE_STATE=f"/state/{number}",
+            DIB_LOCKFILES=str(tmp_path / "locks"),
+            INVOCATION_ID=str(number),
+            PWD=f"/{number}",
+            SSH_CONNECTION=f"192.0.2.1 {number} 192.0.2.2 22",
+            TMPDIR=f"/tmp/{number}",
+        )
+
+    before = build(1)
+    for folder in ("cache", "locks", "elements/one/__pycache__", "elements/one/.git"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text("")
+    (tmp_path / "elements/one/x.pyc").write_text("")
+    # The folders did not exist before; that they do now is no input either.
+    assert build(2) == before

@@ -217,6 +217,32 @@ def test_units(state: str, failed: str, expected: dict[str, str]) -> None:
     assert told(ask("live-units", answers, failed_units={"allowed": ["e2scrub*"]})) == expected
 
 
+class BootedEngine(AnsweringEngine):
+    """A node that was booted to be looked at."""
+
+    name = "boot"
+
+
+@pytest.mark.parametrize(
+    ("engine", "live", "expected"),
+    [
+        (AnsweringEngine, {}, {"live-units": "skip"}),
+        (BootedEngine, {}, {"cloud-final.service": "fail"}),
+        (BootedEngine, {"failed_units": {"allowed": ["other*"]}}, {"cloud-final.service": "fail"}),
+        (BootedEngine, {"failed_units": {"allowed": ["cloud-*"]}}, {"systemd": "pass"}),
+    ],
+)
+def test_who_boots_an_image_asks_that_nothing_fails(
+    engine: type[AnsweringEngine], live: dict[str, Any], expected: dict[str, str]
+) -> None:
+    failed = "cloud-final.service loaded failed failed x\n"
+    facts = collect(engine({"systemctl is-system-running": (1, "degraded\n", ""), "systemctl list-units": failed}))
+    policy = images.policy(live=live)
+    report = run_checks(policy, facts, now=pki.NOW)
+    assert told([one.finding for one in report.results if one.check == "live-units"]) == expected
+    assert report.policy_digest == policy.digest
+
+
 # Probes: what tools say is held against real servers in tests/functional/test_live.py.
 
 

@@ -123,7 +123,7 @@ def test_init_writes_a_factory_that_can_be_planned_and_never_overwrites(
     (tmp_path / "internal-ca.pem").write_bytes(pki.pem(CA))
     assert load_factory(Path("factory.yaml")).rules.endpoints[0].name == "zuul.internal"
     assert run(["readiness", "plan", "factory.yaml"]) == 0
-    assert capsys.readouterr().out.endswith("9 questions; nothing was contacted\n")
+    assert capsys.readouterr().out.endswith("10 questions; nothing was contacted\n")
     assert run(["readiness", "init"]) == 2
     assert "factory.yaml is there already" in capsys.readouterr().err
 
@@ -138,6 +138,8 @@ certificates: {bundle: ca.pem, images: [node.qcow2]}
 """
     factory = parsed(text, folder)
     assert plan_rows(factory) == [
+        ("DNS", "192.0.2.53:53", "DNS, A and AAAA of zuul.internal, to connect to them"),
+        ("DNS", "[2001:db8::53]:5353", "DNS, A and AAAA of zuul.internal, to connect to them"),
         ("DNS", "192.0.2.53:53", "DNS, A and AAAA of zuul.internal"),
         ("DNS", "[2001:db8::53]:5353", "DNS, A and AAAA of zuul.internal"),
         *(
@@ -148,6 +150,33 @@ certificates: {bundle: ca.pem, images: [node.qcow2]}
     ]
     assert len(planned(factory)) == 6
     assert factory.resolvers[1] == Address("2001:db8::53", 5353)
+
+
+@pytest.mark.parametrize("dns", ["dns: {resolvers: [192.0.2.53, 192.0.2.54]}\n", ""])
+def test_a_plan_names_the_resolvers_that_every_connection_begins_with(folder: Path, dns: str) -> None:
+    text = """\
+storage:
+  images: [{image: "registry.internal:5000/a:1"}, {image: "192.0.2.1:5000/a:1"}]
+  packages:
+    - {index: "https://mirror.internal/Packages", also: ["http://192.0.2.2/Packages", /srv/P], packages: [podman]}
+    - {index: "https://not_a_name/Packages"}
+  mirrors: [{path: /srv}]
+services:
+  git: [{url: "ssh://zuul@git.internal:29418/config", branches: [main], key: "file:key", known_hosts: hosts}]
+  nodepool: [{url: "http://[2001:db8::1]:8005"}, {url: "http://np.internal:8005"}]
+"""
+    rows = plan_rows(parsed(dns + text, folder))
+    told = "DNS, A and AAAA of {}, to connect to them"
+    ours, here = "mirror.internal, np.internal, git.internal", "this host's resolvers"
+    if dns:
+        assert rows[:3] == [
+            ("DNS", "192.0.2.53:53", told.format(ours)),
+            ("DNS", "192.0.2.54:53", told.format(ours)),
+            ("DNS", here, told.format("registry.internal")),
+        ]
+    else:
+        assert rows[0] == ("DNS", here, told.format(f"{ours}, registry.internal"))
+    assert rows[3 if dns else 1][0] == "Storage"
 
 
 def test_a_factory_that_asks_for_nothing_is_not_ready(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -304,6 +333,7 @@ storage: {mirrors: [{object_store: logs, quota: 1 TB}, {object_store: mirror}]}
     swift = "Keystone and Swift of internal in file:clouds.yaml"
     both = "ssh://zuul@logs.internal and logs.internal"
     assert plan_rows(parsed(text, folder)) == [
+        ("DNS", "this host's resolvers", f"DNS, A and AAAA of s3.internal, logs.internal, {swift}, to connect to them"),
         ("Storage", "s3.internal:9000", "list the bucket logs, to sum up its sizes"),
         ("Storage", swift, "HEAD the container mirror and its account, for their quotas"),
         (

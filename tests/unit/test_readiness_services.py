@@ -92,7 +92,8 @@ services:
   databases:
     - {name: zuul, kind: mysql, servers: [db1.internal], database: zuul, user: readiness, password: env:DB}
 """
-    rows = plan_rows(parse_factory(text, "factory.yaml", folder))
+    first, *rows = plan_rows(parse_factory(text, "factory.yaml", folder))
+    assert first[2] == "DNS, A and AAAA of zk1.internal, db1.internal, to connect to them"
     asked = "srvr, mntr, opens a session, reads /zuul, closes it"
     assert rows[:2] == [
         ("Core services", target, f"ZooKeeper with TLS, client certificate client.pem: {asked}")

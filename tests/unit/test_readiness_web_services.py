@@ -120,6 +120,10 @@ def test_the_plan_tells_every_request_and_no_secret() -> None:
     - {url: "ssh://zuul@git.internal/config", branches: [main], key: "file:/etc/key", known_hosts: hosts}
 """
     assert [(target, what) for _, target, what in plan_rows(parsed(services))] == [
+        (
+            "this host's resolvers",
+            "DNS, A and AAAA of zuul.internal, np.internal, review.internal, git.internal, to connect to them",
+        ),
         ("https://zuul.internal", "GET /api/components"),
         ("https://zuul.internal", "GET /api/tenants"),
         ("https://zuul.internal", "GET /api/tenant/images/status, /tenant-status, /labels"),

@@ -37,14 +37,16 @@ def judge(
 
 
 def run_checks(policy: Policy, facts: Facts, *, now: datetime | None = None, started: float | None = None) -> Report:
-    """Run all checks of ``policy`` over ``facts``.
+    """Run all checks of ``policy`` over ``facts``, with what their engine adds to it (``Policy.for_engine``).
+
+    The report has the digest of ``policy`` as it was given, which is what others know of it.
 
     ``now`` (default: the current time) is what the validity of certificates is judged at. ``started`` is the
     ``time.monotonic()`` that the report's duration counts from; the default is now.
     """
     now = now or datetime.now(UTC)
     begin = time.monotonic() if started is None else started
-    question = Question(facts, policy, now)
+    question = Question(facts, policy.for_engine(facts.engine), now)
     found = [result for check in CHECKS.values() for result in _run_check(check, question)]
     results, waivers = apply_waivers(found, policy.rules.waivers, now.date())
     duration = time.monotonic() - begin

@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import json
+from dataclasses import replace
 from typing import Literal
 
 from diskimage_validator.endpoints import Endpoint
@@ -14,7 +15,7 @@ from diskimage_validator.rules.certificates import CertificateRules
 from diskimage_validator.rules.containers import ContainerRules
 from diskimage_validator.rules.files import FileRules
 from diskimage_validator.rules.hygiene import HygieneRules
-from diskimage_validator.rules.live import LiveRules
+from diskimage_validator.rules.live import LiveRules, LiveUnitRules
 from diskimage_validator.rules.packages import CommandRules, PackageRules
 from diskimage_validator.rules.provenance import ProvenanceRules
 from diskimage_validator.rules.services import BootRules, ServiceRules
@@ -94,6 +95,17 @@ class Policy:
     def name(self) -> str:
         """The policy's name."""
         return self.rules.name
+
+    def for_engine(self, engine: str) -> "Policy":
+        """Return the policy that facts of the engine of that name are held against.
+
+        Who boots an image wants to know that it boots: then no unit may fail, also where the policy, which may be made
+        for images at rest, does not speak of that. What it allows to fail stays allowed.
+        """
+        if engine != "boot" or self.rules.live.failed_units is not None:
+            return self
+        live = self.rules.live.model_copy(update={"failed_units": LiveUnitRules()})
+        return replace(self, rules=self.rules.model_copy(update={"live": live}))
 
     @property
     def digest(self) -> str:

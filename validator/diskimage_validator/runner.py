@@ -102,7 +102,8 @@ def inspect(
         commands, files = policy.rules.commands.names, policy.rules.files.paths
         live = policy.rules.live
         asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked), live.registry)
-        wanted = {name for check in CHECKS.values() if check.asked(policy) for name in check.needs}.union(only or ())
+        full = policy.for_engine(engine)
+        wanted = {name for check in CHECKS.values() if check.asked(full) for name in check.needs}.union(only or ())
     look = partial(collect, commands=commands, files=files, asked=asked, progress=progress)
     if engine == BOOT:
         return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)

@@ -2,12 +2,17 @@
 
 When an image does not pass its policy, that is written down with the digest of the build's inputs. As long as the
 inputs stay the same the next calls fail at once, with the stored reason, until a delay has passed that doubles each
-time; the policy may be right and the mirror wrong, which no input shows. Only verdicts of the policy are remembered.
+time; the policy may be right and the mirror wrong, which no input shows. Only verdicts of the policy hold a build back.
+Of an image that could not be read it is written down where it lies, so that the next verdict takes it away.
 """
 
 import json
+import os
+import pwd
 import re
+import shlex
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from airgap_image_factory.gate.placing import REJECTED
 from diskimage_validator.cli_console import output
 from diskimage_validator.errors import UsageError
 
@@ -28,7 +34,8 @@ class Failure:
     """That an image did not pass: times in seconds since the epoch, ``count`` of failures in a row.
 
     ``inputs`` is the digest of what it was made from; ``status`` the exit status; ``reason`` some lines of text;
-    ``reports`` the folder with the reports, and with the image if it was kept.
+    ``reports`` the folder with the reports, and with the image if it was kept. With a ``count`` of 0 it only tells of
+    these, and holds no build back.
     """
 
     image: str
@@ -43,6 +50,10 @@ class Failure:
     def remaining(self, now: float) -> float:
         """Return the seconds until it is built again, 0 if that is now; also if the clock was set back since."""
         return max(0.0, self.failed_at + self.delay - now) if now >= self.failed_at else 0.0
+
+    def released(self) -> Self:
+        """Return it as one that holds no build back: the next failure counts as the first."""
+        return replace(self, count=0, delay=0)
 
     @classmethod
     def from_json(cls, data: bytes) -> Self | None:
@@ -68,7 +79,7 @@ class Memory:
         return _read(self._file(image))
 
     def failures(self) -> Iterator[Failure]:
-        """Yield all failures that were not cleared, by name."""
+        """Yield all failures that hold a build back, or did until now, by name."""
         for file in sorted(self.folder.glob(f"*{SUFFIX}")):
             failure = _read(file)
             if failure is not None and failure.count:
@@ -80,7 +91,7 @@ class Memory:
         if failure is None or not failure.count:
             return False
         # Where its reports are stays known: the next verdict takes them away.
-        self.remember(replace(failure, count=0, delay=0))
+        self.remember(failure.released())
         return True
 
     def forget(self, image: str) -> None:
@@ -114,9 +125,12 @@ class Memory:
 
         Nodepool removes what lies beside an image only with the image, and a rejected one has none there.
         """
-        if before is None or (old := Path(before.reports)) == new:
+        if before is None:
             return
-        if old.parent == new.parent and old.suffix == ".d" and (old / "root-report.json").is_file():
+        old = Path(before.reports)
+        if old == new:  # the next build of a name without a number
+            shutil.rmtree(old / REJECTED, ignore_errors=True)
+        elif old.parent == new.parent and old.suffix == ".d" and (old / "root-report.json").is_file():
             shutil.rmtree(old, ignore_errors=True)
 
     def _file(self, image: str) -> Path:
@@ -139,6 +153,28 @@ def next_failure(
     first, greatest = bounds
     delay = min(first * 2 ** min(count - 1, 40), greatest)
     return Failure(image, inputs, status, reason, str(reports), time.time(), count, delay)
+
+
+def clear_command(image: str, folder: Path) -> str:
+    """Return, for a shell, what clears the failure of ``image`` in ``folder`` as this user: sudo(8), unless it is root.
+
+    An operator has neither the builder's account nor its variables, and its programs are not on the PATH.
+    """
+    user = os.geteuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:  # as in a container
+        name = f"#{user}"
+    program = Path(sys.executable).with_name("airgap-image-factory")
+    clear = [
+        "env",
+        f"DIB_GATE_STATE={folder}",
+        str(program) if program.exists() else program.name,
+        "gate",
+        "clear",
+        image,
+    ]
+    return shlex.join(clear if user == 0 else ["sudo", "-u", name, *clear])
 
 
 def _unusable(error: OSError) -> UsageError:

@@ -1,7 +1,10 @@
 """One run of diskimage-builder: a raw disk, and whatever else it makes, in a folder that is nobody's but ours.
 
-The element ``manifests`` bakes all ``DIB_*`` variables. So that the image is the one that plain disk-image-create
-makes, the gate's are taken out of the environment, and what validate-root is told has names of another kind.
+Elements bake how diskimage-builder was called. So that the image is the one that plain disk-image-create makes,
+
+- the gate's variables are taken out of the environment, since ``manifests`` bakes all ``DIB_*``, and what validate-root
+  is told has names of another kind;
+- hooks see the caller's arguments and elements, by ``concealment``.
 """
 
 import signal
@@ -12,6 +15,7 @@ from typing import Final
 from airgap_image_factory.dib import program, search_path
 from airgap_image_factory.dib_process import run_dib
 from airgap_image_factory.errors import BuildError
+from airgap_image_factory.gate import concealment
 from airgap_image_factory.gate.front import interruption, is_interrupted
 from airgap_image_factory.gate.log import BuildLog
 from airgap_image_factory.gate.options import Invocation
@@ -52,13 +56,17 @@ def build(
     own.mkdir()
     # Whatever the caller's ELEMENTS_PATH calls by this name, it is ours that judges.
     (own / ELEMENT).symlink_to(elements_path() / ELEMENT)
+    outer = outer_elements_path(environment)
+    inherited = _inherited(invocation, environment)
     formats = [*invocation.trees, *(["raw"] if invocation.disks else [])]
-    elements = [name for name in invocation.elements if name != ELEMENT]
-    command = [program(), *invocation.passed, "-t", ",".join(formats), "-o", str(base), *elements, ELEMENT]
+    is_asked_for = concealment.is_asked_for(ELEMENT, invocation, inherited, outer)
+    concealment.write_element(own, invocation.arguments, [] if is_asked_for else [ELEMENT])
+    elements = [*(name for name in invocation.elements if name != ELEMENT), ELEMENT, concealment.ELEMENT]
+    command = [program(), *invocation.passed, "-t", ",".join(formats), "-o", str(base), *elements]
     inner = {
-        **_inherited(invocation, environment),
+        **inherited,
         **_variables(settings, reports),
-        "ELEMENTS_PATH": f"{own}:{outer_elements_path(environment)}",
+        "ELEMENTS_PATH": f"{own}:{outer}",
         "PATH": search_path(),
         "TMPDIR": str(scratch),
         "TMP_DIR": str(scratch),

@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -34,19 +35,43 @@ class Interrupted(BaseException):
 
 
 class Ledger:
-    """The folders that have to be swept if the worker cannot do it itself, in memory that both processes see."""
+    """What has to be removed if the worker cannot do it itself, in memory that both processes see."""
 
     def __init__(self) -> None:
         self._file = os.memfd_create("ledger", os.MFD_CLOEXEC)
 
     def enter(self, folder: Path) -> None:
         """Write ``folder`` down, before anything is mounted in it."""
-        os.write(self._file, os.fsencode(folder) + b"\0")
+        self._write("folder", str(folder))
+
+    def enter_name(self, made: Path, final: Path) -> None:
+        """Write down, before that, that the file ``made`` is going to be renamed to ``final``."""
+        self._write("name", str(final), *_identity(made))
 
     def folders(self) -> list[Path]:
-        """Return what was written down."""
+        """Return the folders that were written down."""
+        return [Path(words[0]) for kind, *words in self._entries() if kind == "folder"]
+
+    def names(self) -> list[Path]:
+        """Return the names that their files have got by now. Another file of that name, an older image, is none."""
+        found: list[Path] = []
+        for kind, *words in self._entries():
+            with suppress(FileNotFoundError):
+                if kind == "name" and _identity(Path(words[0])) == words[1:]:
+                    found.append(Path(words[0]))
+        return found
+
+    def _write(self, *words: str) -> None:
+        os.write(self._file, b"".join(os.fsencode(word) + b"\0" for word in words) + b"\n\0")
+
+    def _entries(self) -> list[list[str]]:
         data = os.pread(self._file, os.fstat(self._file).st_size, 0)
-        return [Path(os.fsdecode(name)) for name in data.split(b"\0") if name]
+        return [[os.fsdecode(word) for word in entry.split(b"\0")] for entry in data.split(b"\0\n\0")[:-1]]
+
+
+def _identity(path: Path) -> list[str]:
+    status = path.lstat()
+    return [str(status.st_dev), str(status.st_ino)]
 
 
 def work_behind_a_front(

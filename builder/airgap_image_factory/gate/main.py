@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from airgap_image_factory.errors import BuildError
@@ -102,6 +103,10 @@ def _clean_up(log: BuildLog, ledger: Ledger, killed: str | None) -> None:
     for folder in ledger.folders():
         release(folder)
     if killed:
+        # Not all of them have their names, or nobody was told so: there is no part of an image, and none that failed.
+        for name in ledger.names():
+            with suppress(OSError):
+                name.unlink()
         log.say_last(
             f"{NAME}: FAILED: the build was killed ({killed}), out of memory perhaps "
             f"[exit status {BuildError.exit_status}]"

@@ -6,23 +6,30 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from airgap_image_factory.gate.front import Ledger
 from airgap_image_factory.gate.workspace import CHECKSUMS, move_old_aside, put_all_in_place
 
 REJECTED: Final = "rejected"
 """The folder in that of the reports for images that did not pass: Nodepool does not look into folders."""
 
 
-def publish(made: Path, base: Path, images: Sequence[Path], environment: Mapping[str, str]) -> list[Path]:
+def publish(
+    made: Path, base: Path, images: Sequence[Path], environment: Mapping[str, str], ledger: Ledger
+) -> list[Path]:
     """Give the ``images``, and before them whatever else is in ``made``, their names beside ``base``; return them.
 
     An image that is there already is renamed as diskimage-builder does it, unless OVERWRITE_OLD_IMAGE says otherwise.
-    If one image cannot get its name, none of them has it.
+    If one image cannot get its name, none of them has it; for the case that this process is killed on the way, the
+    names of all files are in the ``ledger`` before the first is given.
     """
     beside = base.parent
     own = {Path(f"{path}{suffix}") for path in images for suffix in ("", *CHECKSUMS)}
-    for path in sorted(made.iterdir()):
-        if path not in own:
-            merge(path, beside / path.name)
+    others = [path for path in sorted(made.iterdir()) if path not in own]
+    for path in (*others, *own):
+        if path.is_file():
+            ledger.enter_name(path, beside / path.name)
+    for path in others:
+        merge(path, beside / path.name)
     finals = [beside / image.name for image in images]
     overwrites = environment.get("OVERWRITE_OLD_IMAGE", "0") not in ("", "0")
     put_all_in_place(zip(images, finals if overwrites else map(_vacated, finals), strict=True))

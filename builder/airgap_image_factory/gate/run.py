@@ -8,7 +8,7 @@ from typing import Final
 
 from airgap_image_factory.dib import check_sudo
 from airgap_image_factory.errors import BuildError
-from airgap_image_factory.gate.backoff import Failure, Memory, next_failure
+from airgap_image_factory.gate.backoff import Failure, Memory, clear_command, next_failure
 from airgap_image_factory.gate.build import build, outer_elements_path
 from airgap_image_factory.gate.checksums import ALGORITHMS, digests, write_checksums
 from airgap_image_factory.gate.convert import Output, check_outputs, convert
@@ -71,7 +71,7 @@ def run_gate(invocation: Invocation, environment: Mapping[str, str], log: BuildL
     inputs = digest_of_inputs(invocation, settings, policy, environment, outer_elements_path(environment))
     before = memory.recall(gate.image)
     if before is not None and before.inputs == inputs and (left := before.remaining(time.time())) > 0:
-        return _again(before, left, log)
+        return _again(before, left, memory, log)
     memory.prepare()
     check_sudo()  # before there is a folder that only sudo may remove
     return _decide(gate, memory, before, inputs)
@@ -102,25 +102,24 @@ def _decide(gate: Gate, memory: Memory, before: Failure | None, inputs: str) -> 
         if not bad:
             memory.forget(gate.image)
             hold_out()
-            finals = publish(made, base, images, gate.environment)
+            finals = publish(made, base, images, gate.environment, gate.ledger)
             return Outcome(0, _good_line(gate, finals))
-        kept = put_aside(images, gate.reports, keep=gate.settings.keep_rejected)
-        reason = "; ".join(verdict.line for verdict in bad)
-        status = max(verdict.status for verdict in bad)
-        where = f"the image is in {gate.reports / REJECTED}" if kept else f"the reports are in {gate.reports}"
-        if not any(verdict.is_policy for verdict in bad):
-            return Outcome(status, f"REJECTED: {reason}; {where}")
+        is_policy = any(verdict.is_policy for verdict in bad)
         failure = next_failure(
             before,
             image=gate.image,
             inputs=inputs,
-            status=status,
-            reason=reason,
+            status=max(verdict.status for verdict in bad),
+            reason="; ".join(verdict.line for verdict in bad),
             reports=gate.reports,
             bounds=gate.settings.backoff,
         )
-        memory.remember(failure)
-        return Outcome(status, f"REJECTED: {reason}; {where}; not built again for {failure.delay} s with these inputs")
+        # First of all: what nobody knows of nobody removes.
+        memory.remember(failure if is_policy else failure.released())
+        kept = put_aside(images, gate.reports, keep=gate.settings.keep_rejected)
+        where = f"the image is in {gate.reports / REJECTED}" if kept else f"the reports are in {gate.reports}"
+        held = f"; not built again for {failure.delay} s with these inputs" if is_policy else ""
+        return Outcome(failure.status, f"REJECTED: {failure.reason}; {where}{held}")
 
 
 def _finish(gate: Gate, work: Path, made: Path, reports: Path, root: Verdict) -> tuple[list[Path], list[Verdict]]:
@@ -205,11 +204,12 @@ def _good_line(gate: Gate, finals: Sequence[Path]) -> str:
     return f"PASSED: {made} against {gate.policy.name}; the reports are in {gate.reports}"
 
 
-def _again(failure: Failure, left: float, log: BuildLog) -> Outcome:
+def _again(failure: Failure, left: float, memory: Memory, log: BuildLog) -> Outcome:
     log.say(f"{NAME}: {failure.image} did not pass {failure.count} times in a row, the last time: {failure.reason}")
     log.say(f"{NAME}: the reports are in {failure.reports}")
     log.say(
-        f"{NAME}: it is not built again before an input changes (elements, policy, CAs, mirrors, options), "
-        f"{left:.0f} s have passed, or `airgap-image-factory gate clear {failure.image}` was called"
+        f"{NAME}: it is not built again before an input changes (elements, policy, CAs, mirrors, options, variables), "
+        f"or {left:.0f} s have passed"
     )
+    log.say(f"{NAME}: to have it built at once: {clear_command(failure.image, memory.folder)}")
     return Outcome(failure.status, f"REJECTED (not built again yet): {failure.reason}")

@@ -3,6 +3,8 @@
 ``systemctl is-system-running`` has to say ``running``, or ``degraded`` with no failed units but those that ``allowed``
 covers: patterns as in fnmatch(3). While the node is still booting nothing can be told yet.
 
+With ``--engine boot`` every policy asks for this: for ``failed_units: {}``, unless it says itself what may fail.
+
 .. rubric:: Example
 
 With this policy::

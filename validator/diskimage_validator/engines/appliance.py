@@ -9,17 +9,16 @@ passes the second time.
 
 import os
 import platform
-import shlex
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from diskimage_validator.engines import kvm, unpacked_kernel
+from diskimage_validator.engines import kvm
 from diskimage_validator.engines.binding import load_guestfs
 from diskimage_validator.engines.stall import killed_if_it_hangs
+from diskimage_validator.engines.stand_in import last_words, stand_in
 from diskimage_validator.errors import EngineError
 from diskimage_validator.temporary import TemporaryFolder
 
@@ -40,29 +39,21 @@ in."""
 KVM_LABEL: Final = "KVM"
 FORCE_TCG: Final = "force_tcg"
 
-UNPACKING: Final = """\
-#!/bin/sh
-for argument do
-    shift
-    [ "$before" != -kernel ] || argument=$({unpack} "$argument" {cache} || printf %s "$argument")
-    set -- "$@" "$argument"
-    before=$argument
-done
-exec {qemu} "$@"
-"""
-"""What stands in for QEMU, and becomes QEMU."""
-
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """``settings`` of the back end, seconds, what it is called, and whether the kernel is unpacked beforehand."""
+    """``settings`` of the back end, seconds, and what it is called.
+
+    ``listens``: a program of ours stands in for QEMU, to hear it; ``unpacks``: which unpacks the kernel, too.
+    """
 
     settings: Sequence[str]
     timeout: float
     label: str
-    unpack: bool = False
+    listens: bool = True
+    unpacks: bool = False
 
 
 def launch(add_drives: Callable[[Any], None], *, progress: Progress | None = None) -> tuple[Any, list[str]]:
@@ -109,10 +100,10 @@ def _attempts() -> tuple[list[Attempt], list[str]]:
 
 def _twice(settings: Sequence[str], label: str) -> list[Attempt]:
     """Return two attempts; the second has nothing of ours in it that could be the reason why the first failed."""
-    unpack = FORCE_TCG in settings and platform.machine() == "x86_64" and "LIBGUESTFS_HV" not in os.environ
+    unpacks = FORCE_TCG in settings and platform.machine() == "x86_64" and "LIBGUESTFS_HV" not in os.environ
     return [
-        Attempt(settings, TCG_TIMEOUT, label, unpack=unpack),
-        Attempt(settings, TCG_TIMEOUT, f"{label}, second attempt"),
+        Attempt(settings, TCG_TIMEOUT, label, unpacks=unpacks),
+        Attempt(settings, TCG_TIMEOUT, f"{label}, second attempt", listens=False),
     ]
 
 
@@ -131,35 +122,24 @@ def _launch_once(add_drives: Callable[[Any], None], attempt: Attempt) -> Any:
             handle.set_append(" ".join(filter(None, [handle.get_append(), KERNEL])))
         add_drives(handle)
         with ExitStack() as temporary:
-            if attempt.unpack and (cache := kvm.cache_folder()):
-                folder = temporary.enter_context(TemporaryFolder()).path
-                program = _unpacking(Path(handle.get_hv()), folder, cache)
-                if os.access(program, os.X_OK):  # not where /tmp is mounted with noexec
-                    handle.set_hv(str(program))
+            folder = temporary.enter_context(TemporaryFolder()).path
+            if attempt.listens:
+                cache = kvm.cache_folder() if attempt.unpacks else None
+                handle.set_hv(str(stand_in(Path(handle.get_hv()), folder, cache)))
             hang = temporary.enter_context(killed_if_it_hangs(QEMU, timeout=attempt.timeout, computing=COMPUTING))
             try:
                 handle.launch()
             except RuntimeError as error:
-                raise (RuntimeError(hang.reason) if hang.reason else error) from error
+                # The first call after launch(), where the handler of a signal runs that came meanwhile. Were it the
+                # call of an ExitStack, an exception of that handler would keep it from undoing anything.
+                problem = ": ".join(filter(None, [_first_line(error), last_words(folder)]))
+                if hang.interrupted:  # and the handler raised nothing
+                    raise EngineError("the start of the libguestfs appliance was interrupted") from error
+                raise RuntimeError(hang.reason or problem) from error
         undo.pop_all()
     return handle
 
 
-def _unpacking(qemu: Path, folder: Path, cache: Path) -> Path:
-    """Return a program in ``folder`` that becomes ``qemu`` after unpacking the kernel into ``cache``.
-
-    libguestfs remembers what a QEMU can do by the size and the time of its file, so the time is QEMU's.
-    """
-    program = folder / "qemu"
-    unpack = [shlex.quote(part) for part in (sys.executable, "-I", "-S", unpacked_kernel.__file__)]
-    names = {"unpack": " ".join(unpack), "cache": shlex.quote(str(cache)), "qemu": shlex.quote(str(qemu))}
-    program.write_text(UNPACKING.format(**names))
-    program.chmod(0o700)
-    found = qemu.stat()
-    os.utime(program, ns=(found.st_atime_ns, found.st_mtime_ns))
-    return program
-
-
 def _first_line(error: Exception) -> str:
-    """Return the telling part of a libguestfs error: its first line, without the advice on debugging."""
+    """Return the first line of a libguestfs error: after it comes nothing but advice on debugging."""
     return str(error).splitlines()[0].removesuffix(".") if str(error) else type(error).__name__

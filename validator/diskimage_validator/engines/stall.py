@@ -3,11 +3,16 @@
 How long a start takes depends on the host: ten seconds, or a minute where others want the processors too. A machine
 that hangs shows it otherwise. It waits for an interrupt that never comes, so it computes nothing, wants no processor
 and waits for no disk; or it turns in circles, and computes far more than any start does.
+
+Who starts a machine with libguestfs sits in C meanwhile, where Python runs no handler of a signal: SIGINT and SIGTERM
+would be heard minutes later. Their numbers can be had at once (signal.set_wakeup_fd), so they end the machine, too.
 """
 
 import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,14 +24,21 @@ IDLE: Final = 20
 """Looks in a row without progress that make a hang. A healthy start is never idle for more than one or two."""
 IDLE_SHARE: Final = 0.05
 """Of a look's time: what a kernel that idles needs for its timer is a hundredth."""
+AGAIN: Final = 0.1
+"""Seconds between two looks for what is to be killed: it may only be about to start."""
 TASKS: Final = Path("/proc/self/task")
+ENDING: Final = frozenset((signal.SIGINT, signal.SIGTERM))
 
 
 class Hang:
-    """What was seen of a machine: ``reason`` says why it was killed, empty if it was not."""
+    """What was seen of a machine: ``reason`` says why it was killed, empty if it was not.
+
+    ``interrupted``: it was, because of a signal.
+    """
 
     def __init__(self) -> None:
         self.reason = ""
+        self.interrupted = False
 
 
 @contextmanager
@@ -34,28 +46,76 @@ def killed_if_it_hangs(name: str, *, timeout: float, computing: float, idle: int
     """Kill the children of this process that begin inside the block and have ``name`` in theirs, if one hangs.
 
     That is: for ``idle`` looks in a row it did nothing, or it computed for more than ``computing`` seconds, or the
-    block takes longer than ``timeout`` seconds. A machine that hangs blocks inside libguestfs, where no exception of
-    Python reaches; the death of its process does.
+    block takes longer than ``timeout`` seconds; or that a signal of ENDING comes, if this is the main thread, and a
+    handler in Python waits for that signal. A machine that hangs blocks inside libguestfs, where no exception of Python
+    reaches; the death of its process does.
     """
     before = _children(name)
     hang, over = Hang(), threading.Event()
-    arguments = (name, before, hang, over, timeout, computing, idle)
-    thread = threading.Thread(target=_watch, args=arguments, name="watch over a start", daemon=True)
-    thread.start()
-    try:
-        yield hang
-    finally:
-        over.set()
-        thread.join()
+    with _signals() as (ear, bell):
+        arguments = (name, before, hang, over, ear, timeout, computing, idle)
+        thread = threading.Thread(target=_watch, args=arguments, name="watch over a start", daemon=True)
+        thread.start()
+        try:
+            yield hang
+        finally:
+            over.set()
+            with suppress(BlockingIOError):  # so full that the thread wakes up anyway
+                bell.send(b"\0")
+            thread.join()
+
+
+@contextmanager
+def _signals() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Yield both ends of a channel that carries the numbers of signals to the first, a byte each, as they come.
+
+    Only the main thread can have that, and an event loop that has it already keeps it: then nothing comes by itself.
+    """
+    ear, bell = socket.socketpair()
+    with ear, bell:
+        bell.setblocking(False)
+        if threading.current_thread() is not threading.main_thread():
+            yield ear, bell
+            return
+        earlier = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
+        try:
+            if earlier >= 0:
+                signal.set_wakeup_fd(earlier)
+            yield ear, bell
+        finally:
+            signal.set_wakeup_fd(earlier)
+
+
+def _ends(ear: socket.socket, seconds: float, over: threading.Event) -> bool:
+    """Wait for ``seconds``, or until the block is ``over``. Return whether a signal of ENDING came, which ends it."""
+    deadline = time.monotonic() + seconds
+    while not over.is_set() and (left := deadline - time.monotonic()) > 0:
+        ear.settimeout(left)
+        with suppress(TimeoutError):
+            if not ENDING.isdisjoint(ear.recv(64)):
+                return True
+    return False
 
 
 def _watch(
-    name: str, before: set[int], hang: Hang, over: threading.Event, timeout: float, computing: float, idle: int
+    name: str,
+    before: set[int],
+    hang: Hang,
+    over: threading.Event,
+    ear: socket.socket,
+    timeout: float,
+    computing: float,
+    idle: int,
 ) -> None:
     seen: dict[int, tuple[float, float]] = {}
     quiet: dict[int, int] = {}
     looks = 0
-    while not over.wait(TICK):
+    while not hang.reason:
+        if _ends(ear, TICK, over):
+            hang.interrupted, hang.reason = True, "it was interrupted"
+            break
+        if over.is_set():
+            return
         looks += 1
         pids = _children(name) - before
         for pid in pids:
@@ -73,9 +133,9 @@ def _watch(
                 hang.reason = f"it hangs: it computed for {found[0]:.0f} s and has not started"
         if looks * TICK > timeout:
             hang.reason = f"it has not started after {timeout:.0f} s"
-        if hang.reason:
-            _kill(pids)
-            return
+    while not over.is_set():
+        _kill(_children(name) - before)
+        _ends(ear, AGAIN, over)
 
 
 def _children(name: str) -> set[int]:

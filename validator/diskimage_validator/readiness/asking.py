@@ -23,6 +23,16 @@ class Ask(Generic[Fact]):
         raise NotImplementedError
 
     @property
+    def server_names(self) -> tuple[str, ...]:
+        """The names that resolvers are asked for to know where to connect to: the factory's, or else this host's."""
+        return ()
+
+    @property
+    def host_server_names(self) -> tuple[str, ...]:
+        """The same, where a program asks that knows this host's resolvers only."""
+        return ()
+
+    @property
     def tried(self) -> str:
         """Both in one: what a report tells."""
         return f"{self.target}: {self.what}"

@@ -42,17 +42,19 @@ class Console:
     """Follows ``stream``, the reading end of a pipe, in a thread until its end; ``log`` gets a copy of its bytes.
 
     ``silent_since`` is the ``time.monotonic()`` of the newest byte, at first of the beginning; ``size`` counts bytes.
-    Raises UsageError if ``log`` cannot be written.
+    ``trouble`` says why the log has not got all, empty if it has: a disk that is full ends the log, and not the
+    reading, without which the machine would wait. Raises UsageError if ``log`` cannot be written from the beginning.
     """
 
     def __init__(self, stream: IO[bytes], log: Path | None = None) -> None:
         self.size = 0
         self.silent_since = time.monotonic()
+        self.trouble = ""
         self._stream = stream
         self._newest = bytearray()
         self._lock = threading.Lock()
         try:
-            self._log = log.open("wb") if log else None
+            self._log = log.open("wb", buffering=0) if log else None
         except OSError as error:
             raise UsageError(f"cannot write {log}: {error.strerror}") from error
         self._thread = threading.Thread(target=self._follow, name="serial console", daemon=True)
@@ -69,8 +71,7 @@ class Console:
         self._thread.join(PATIENCE)
         if not self._thread.is_alive():
             self._stream.close()
-            if self._log:
-                self._log.close()
+            self._end_log()
 
     def _follow(self) -> None:
         descriptor = self._stream.fileno()
@@ -80,6 +81,24 @@ class Console:
                 del self._newest[:-REMEMBERED]
                 room, self.size = LOG_LIMIT - self.size, self.size + len(data)
                 self.silent_since = time.monotonic()
-            if self._log and room > 0:
-                self._log.write(data[:room])
-                self._log.flush()
+            self._write(data[: max(room, 0)])
+
+    def _write(self, data: bytes) -> None:
+        """Append ``data`` to the log, if there still is one."""
+        try:
+            while self._log and data:
+                data = data[self._log.write(data) :]
+        except OSError as error:
+            self._note(error)
+            self._end_log()
+
+    def _end_log(self) -> None:
+        log, self._log = self._log, None
+        try:
+            if log:
+                log.close()
+        except OSError as error:  # some file systems tell it no sooner: close(2)
+            self._note(error)
+
+    def _note(self, error: OSError) -> None:
+        self.trouble = self.trouble or f"the serial log is not complete: {error.strerror or error}"

@@ -18,7 +18,7 @@ from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.boot.overlay_key import OverlayWriter
 from diskimage_validator.engines.boot.qemu import SERVED_ADDRESS, Drives
 from diskimage_validator.engines.boot.waiting import telling, wait_for_host_key
-from diskimage_validator.engines.overlay import Overlay
+from diskimage_validator.engines.overlay import SECTORS, Overlay
 from diskimage_validator.engines.ssh.engine import SshEngine
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
 from diskimage_validator.errors import EngineError, TargetError
@@ -113,7 +113,8 @@ class BootEngine(SshEngine):
         """Boot under one accelerator, on an overlay of its own; return how that went, in words."""
         overlay = self._overlay = Overlay(self._image, size=self._options.disk_size)
         folder = overlay.path.parent
-        flash = self._flash(overlay)
+        sector = overlay.sector_size()
+        flash = self._flash(overlay, sector)
         key = make_key(folder)
         if login.way == "overlay":
             if progress:
@@ -122,7 +123,7 @@ class BootEngine(SshEngine):
                 writer.add_key(login, key.public)
         credentials = {EXTRA: tmpfiles_lines(login, key.public)} if login.way == "credential" else {}
         drive = make_config_drive(folder, key.public if login.way == "config-drive" else "")
-        drives = Drives(overlay.path, drive, flash)
+        drives = Drives(overlay.path, drive, flash, sector)
         machine = self._machine = Machine(accelerator, drives, self._options, smbios_strings(credentials))
         with telling(machine, progress):
             host_key = wait_for_host_key(machine, self._options.timeout)
@@ -134,11 +135,15 @@ class BootEngine(SshEngine):
         entry = f"log-in as {login.user} ({login.way}) after {answered:.0f} s"
         return f"{firmware}, {entry}, end of the boot after {machine.seconds:.0f} s, {state}"
 
-    def _flash(self, overlay: Overlay) -> Flash | None:
-        """Return UEFI, if the image is to be started with it; None for a BIOS."""
+    def _flash(self, overlay: Overlay, sector: int) -> Flash | None:
+        """Return UEFI, if the image is to be started with it; None for a BIOS. Raises EngineError if neither can."""
         firmware = self._options.firmware
+        is_usual = sector == SECTORS[0]  # SeaBIOS drives no other disk: src/hw/virtio-blk.c
         if firmware == "auto":
-            firmware = "uefi" if self._has_esp and not boots_by_bios(overlay.head()) else "bios"
+            firmware = "uefi" if self._has_esp and not (is_usual and boots_by_bios(overlay.head())) else "bios"
+        if firmware == "bios" and not is_usual:
+            hint = "leave --boot-firmware out" if self._has_esp else "it would take an EFI system partition"
+            raise EngineError(f"the disk is laid out for sectors of {sector} bytes, from which no BIOS boots", hint)
         return prepare_flash(overlay.path.parent) if firmware == "uefi" else None
 
     def _log_in(self, machine: Machine, login: Login, key: KeyPair, host_key: str) -> None:
@@ -202,7 +207,8 @@ class BootEngine(SshEngine):
         try:
             if machine:
                 machine.kill()
-            if self._logged_in:
+            if machine and self._logged_in:
+                self.notes += [machine.log_trouble] if machine.log_trouble else []
                 super().close()
         finally:
             self._logged_in = False

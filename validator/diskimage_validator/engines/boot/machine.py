@@ -105,7 +105,13 @@ class Machine:
     def last_words(self) -> str:
         """Return the end of what the console said, for an error: lines, cleaned."""
         lines = [f"  {line}" for line in self._console.lines(SHOWN)]
-        return "\n".join(["the console's last lines:", *lines]) if lines else "no console output"
+        words = ["the console's last lines:", *lines] if lines else ["no console output"]
+        return "\n".join([*words, self.log_trouble] if self.log_trouble else words)
+
+    @property
+    def log_trouble(self) -> str:
+        """Why the serial log has not got all that the console said; empty if it has, or if nobody wants one."""
+        return self._console.trouble
 
     def power_down(self, ask: Callable[[], None]) -> str:
         """Shut down in order: ``ask`` the guest, press its power button, pull the plug. Return what did not work.

@@ -38,11 +38,15 @@ RELAY: Final = Path(__file__).with_name("relay.py")
 
 @dataclass(frozen=True)
 class Drives:
-    """Files of the machine: the overlay of the image, a config drive (ISO 9660) if there is one, UEFI unless BIOS."""
+    """Files of the machine: the overlay of the image, a config drive (ISO 9660) if there is one, UEFI unless BIOS.
+
+    ``sector`` is that of the image's disk, in bytes.
+    """
 
     overlay: Path
     config: Path | None = None
     flash: Flash | None = None
+    sector: int = 512
 
 
 def find_qemu() -> Path | None:
@@ -96,7 +100,9 @@ def command(
     line += ["-device", "virtio-rng-pci"]
     # cache=unsafe: the overlay is thrown away, so nobody needs its bytes to reach the platter.
     disk = f"file={_doubled(str(drives.overlay))},format={overlay.FORMAT},if=none,id=disk,cache=unsafe,discard=unmap"
-    line += ["-drive", disk, "-device", "virtio-blk-pci,drive=disk,bootindex=0"]
+    sector = drives.sector
+    sizes = "" if sector == overlay.SECTORS[0] else f",logical_block_size={sector},physical_block_size={sector}"
+    line += ["-drive", disk, "-device", f"virtio-blk-pci,drive=disk,bootindex=0{sizes}"]
     if drives.config:
         drive = f"file={_doubled(str(drives.config))},format=raw,if=none,id=config,readonly=on"
         line += ["-drive", drive, "-device", "virtio-blk-pci,drive=config"]

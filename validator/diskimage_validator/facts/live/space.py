@@ -8,7 +8,7 @@ from typing import Final
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.facts.base import FactError
-from diskimage_validator.facts.live.asking import ask
+from diskimage_validator.facts.live.asking import TIMEOUT, ask
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import printable
 
@@ -46,9 +46,12 @@ def read_live_space(engine: Engine) -> LiveSpace | None:
     return LiveSpace(_disk(engine, root.source), root, spaces)
 
 
-def space_at(engine: Engine, path: str) -> Space:
-    """Return the room at ``path`` of a running system. Raises FactError if df(1) does not tell."""
-    lines = ask(engine, ["df", "-P", "-k", "--", path]).splitlines()
+def space_at(engine: Engine, path: str, timeout: float = TIMEOUT) -> Space:
+    """Return the room at ``path`` of a running system, within ``timeout`` seconds.
+
+    Raises FactError if df(1) does not tell, EngineError if it does not end, as on a network file system that hangs.
+    """
+    lines = ask(engine, ["df", "-P", "-k", "--", path], timeout=timeout).splitlines()
     # A mount point may hold spaces; the source of a network file system may, too, but then nothing here is certain.
     fields = lines[-1].split(None, _FIELDS - 1) if len(lines) > 1 else []
     if len(fields) != _FIELDS or not all(field.isascii() and field.isdigit() for field in fields[1:4]):

@@ -3,6 +3,7 @@
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import name_of
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
@@ -86,6 +87,11 @@ class AskDatabase(Ask[DatabaseServer]):
     def target(self) -> str:
         """The server."""
         return str(self.address)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server."""
+        return name_of(self.address)
 
     @property
     def what(self) -> str:

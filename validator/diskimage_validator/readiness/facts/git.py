@@ -2,6 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
@@ -27,6 +28,11 @@ class AskRepository(Ask[Branches | Trouble]):
     def target(self) -> str:
         """The repository."""
         return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
     @property
     def what(self) -> str:
@@ -55,6 +61,11 @@ class AskGerrit(Ask[GerritVersion | Trouble]):
         return self.url
 
     @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
+
+    @property
     def what(self) -> str:
         """One request."""
         return "GET /config/server/version"
@@ -73,6 +84,11 @@ class AskGerritProject(Ask[Branches | Trouble]):
     def target(self) -> str:
         """The server."""
         return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
     @property
     def what(self) -> str:

@@ -2,6 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in
 from diskimage_validator.readiness.facts.trouble import Trouble
 
 
@@ -15,6 +16,11 @@ class LauncherAsk:
     def target(self) -> str:
         """The launcher."""
         return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.pages import server_of
+from diskimage_validator.readiness.facts.servers import names_in, server_of
 from diskimage_validator.readiness.secret import Secret
 
 
@@ -21,6 +21,11 @@ class S3Bucket:
         """Whom this contacts."""
         return server_of(self.url)
 
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
+
     def __str__(self) -> str:
         return f"the bucket {self.bucket}"
 
@@ -37,6 +42,11 @@ class SwiftContainer:
     def server(self) -> str:
         """Whom this contacts."""
         return f"Keystone and Swift of {self.cloud} in {self.clouds}"
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Not yet known: the clouds.yaml and the cloud's catalogue tell."""
+        return (self.server,)
 
     def __str__(self) -> str:
         return f"the container {self.container}"
@@ -64,6 +74,11 @@ class AskObjectStore(Ask[ObjectStore]):
     def target(self) -> str:
         """The servers."""
         return self.place.server
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The servers."""
+        return self.place.server_names
 
     @property
     def what(self) -> str:
@@ -99,6 +114,11 @@ class AskStoreRoom(Ask[StoreRoom]):
     def target(self) -> str:
         """The servers."""
         return self.place.server
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The servers."""
+        return self.place.server_names
 
     @property
     def what(self) -> str:

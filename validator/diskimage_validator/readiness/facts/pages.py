@@ -2,6 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in, server_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class AskPage(Ask[Page]):
     def target(self) -> str:
         """The server."""
         return server_of(self.url)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
     @property
     def what(self) -> str:
@@ -66,11 +72,11 @@ class AskWebPath(Ask[WebPath]):
         return f"{'this host' if self.node == '/' else self.node} and {server_of(self.url)}"
 
     @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
+
+    @property
     def what(self) -> str:
         """It writes: this says so."""
         return f"WRITE a small file into {self.path}, GET it below {self.url} for {self.seconds:g} s, and remove it"
-
-
-def server_of(url: str) -> str:
-    """Return whom a URL names: NAME or NAME:PORT."""
-    return url.split("/")[2]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in
 from diskimage_validator.readiness.secret import Secret
 
 
@@ -69,6 +70,12 @@ class AskServing(Ask[Serving]):
     def target(self) -> str:
         """The service."""
         return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The service, and whom the clouds.yaml and the cloud's catalogue name."""
+        cloud = (f"Keystone and Glance of {self.cloud} in {self.clouds}",) if self.clouds else ()
+        return names_in(self.url) + cloud
 
     @property
     def what(self) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 from diskimage_validator.facts.live.space import Space
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in, registry_name, server_of
 from diskimage_validator.readiness.secret import Secret
 
 REPOMD: Final = "repodata/repomd.xml"
@@ -43,6 +44,11 @@ class AskContainerImage(Ask[ContainerImage]):
     def target(self) -> str:
         """The registry."""
         return self.image.partition("/")[0]
+
+    @property
+    def host_server_names(self) -> tuple[str, ...]:
+        """The registry: skopeo cannot be told an address."""
+        return registry_name(self.image)
 
     @property
     def what(self) -> str:
@@ -85,6 +91,11 @@ class AskPackages(Ask[PackageSet]):
         return ", ".join(dict.fromkeys(_place(index) for index in self.indices))
 
     @property
+    def server_names(self) -> tuple[str, ...]:
+        """The mirrors."""
+        return names_in(*self.indices)
+
+    @property
     def what(self) -> str:
         """A request for each; of an RPM repository, one more, for the list that its index names."""
         return "; ".join(f"{'GET' if '://' in index else 'read'} {index}" for index in self.indices)
@@ -109,4 +120,4 @@ class AskSpace(Ask[Space]):
 
 
 def _place(index: str) -> str:
-    return index.split("/")[2] if "://" in index else "this host"
+    return server_of(index) if "://" in index else "this host"

@@ -5,6 +5,7 @@ from typing import Literal
 from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import name_of
 from diskimage_validator.readiness.secret import Secret
 
 
@@ -39,6 +40,11 @@ class AskTls(Ask[Handshake]):
     def target(self) -> str:
         """The server."""
         return place(self.address, self.ip)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server, where no IP address is named."""
+        return () if self.ip else name_of(self.address)
 
     @property
     def what(self) -> str:
@@ -76,6 +82,11 @@ class AskMutual(Ask[Mutual]):
     def target(self) -> str:
         """The server."""
         return place(self.address, self.ip)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server, where no IP address is named."""
+        return () if self.ip else name_of(self.address)
 
     @property
     def what(self) -> str:

@@ -10,6 +10,7 @@ from diskimage_validator.endpoints import Address
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import printable
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import name_of
 from diskimage_validator.readiness.facts.tls import Knock
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
@@ -81,6 +82,11 @@ class AskMember(Ask[Member]):
         return str(self.address)
 
     @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server."""
+        return name_of(self.address)
+
+    @property
     def what(self) -> str:
         """Two or three connections."""
         read = f", reads {self.chroot}" if self.chroot else ""
@@ -108,6 +114,11 @@ class AskDoors(Ask[Doors]):
     def target(self) -> str:
         """The member."""
         return str(self.address)
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The server."""
+        return name_of(self.address)
 
     @property
     def what(self) -> str:

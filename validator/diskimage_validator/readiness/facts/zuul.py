@@ -2,6 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
+from diskimage_validator.readiness.facts.servers import names_in
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
@@ -17,6 +18,11 @@ class ZuulAsk:
     def target(self) -> str:
         """The web server."""
         return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
 
 @dataclass(frozen=True)

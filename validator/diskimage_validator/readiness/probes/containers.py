@@ -2,13 +2,15 @@
 
 ``skopeo inspect --raw`` gives a manifest as the registry has it: an OCI image index or a Docker manifest list, whose
 entries are asked for in turn, or the manifest of one image, whose configuration then tells its platform
-(https://github.com/opencontainers/image-spec, image-index.md and manifest.md).
+(https://github.com/opencontainers/image-spec, image-index.md and manifest.md). Names are resolved as this host resolves
+them: skopeo cannot be told an address.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -53,10 +55,16 @@ class _Inspection:
         self._ask = ask
         self._timeout = means.timeout
         self._options = ["--tls-verify=true"]
+        self._environment: dict[str, str] = {}
         if means.authorities:
             (folder / "certs").mkdir()
-            (folder / "certs" / "ca.crt").write_bytes(pem_bundle(means.authorities))
+            (folder / "none").mkdir()
+            bundle = folder / "certs" / "ca.crt"
+            bundle.write_bytes(pem_bundle(means.authorities))
+            # The option adds to what this host trusts, and replaces only the folders under certs.d; the variables say
+            # what that is: crypto/x509, SystemCertPool.
             self._options += ["--cert-dir", str(folder / "certs")]
+            self._environment = {"SSL_CERT_FILE": str(bundle), "SSL_CERT_DIR": str(folder / "none")}
         if auth:
             self._options += ["--authfile", auth]
 
@@ -85,11 +93,12 @@ class _Inspection:
 
     def _raw(self, reference: str, *options: str) -> str:
         command = [*MORTAL, "skopeo", "inspect", "--raw", *options, *self._options, f"docker://{reference}"]
-        done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST)
+        done = run_bounded(command, timeout=self._timeout, limit=MAX_MANIFEST, environment=self._environment)
         if done.status == NOT_FOUND:
             raise EngineError("skopeo is not installed", "install the package skopeo")
         if done.status:
-            raise EngineError(f"skopeo inspect {reference}: {_reason(done.stderr)}", _HINT)
+            reason = _reason(done.stderr)
+            raise EngineError(f"skopeo inspect {reference}: {reason}", _NAME_HINT if _NO_NAME.search(reason) else _HINT)
         return done.stdout
 
     def _parsed(self, text: str) -> dict[str, Any]:
@@ -103,6 +112,12 @@ class _Inspection:
 
 
 _HINT: Final = "is the image in that registry, is its CA in 'certificates.bundle', and are credentials needed ('auth')?"
+
+_NAME_HINT: Final = (
+    "skopeo asks the resolvers of this host, not those of 'dns': correct its resolv.conf, or the image's registry"
+)
+_NO_NAME: Final = re.compile(r"\blookup \S+( on \S+)?: ")
+"""How Go's resolver begins what it says: net.DNSError."""
 
 
 def _reason(stderr: str) -> str:

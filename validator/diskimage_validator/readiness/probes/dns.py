@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 import time
+from functools import partial
 from typing import Final
 
 import dns.exception
@@ -16,6 +17,7 @@ import dns.reversename
 
 from diskimage_validator.endpoints import Address
 from diskimage_validator.readiness.facts.dns import AskName, AskReverse, Lookup, Reverse
+from diskimage_validator.readiness.parallel import answers
 from diskimage_validator.readiness.probes.means import Means
 
 ATTEMPTS: Final = 3
@@ -73,7 +75,7 @@ def _exchange(
 ) -> dns.message.QueryMessage:
     """Return the answer to ``query``. Raises NoAnswerError, or what dnspython raises for a damaged answer."""
     port = resolver.port or 0
-    silent = f"{resolver} was silent for {timeout:g} s"
+    silent = f"{resolver} was silent for {timeout:.3g} s"
     for attempt in range(ATTEMPTS):
         left = deadline - time.monotonic()
         if left <= 0:
@@ -109,18 +111,26 @@ def _checked(response: dns.message.Message) -> dns.message.QueryMessage:
 
 
 def address_of(name: str, resolvers: tuple[Address, ...], timeout: float) -> str:
-    """Return an address of ``name``, by the first resolver that gives one. Raises NoAnswerError.
+    """Return an address of ``name``, by the first resolver that has one to give. Raises NoAnswerError.
 
-    Without ``resolvers`` those of this host are asked (resolv.conf(5)).
+    Without ``resolvers`` those of this host are asked (resolv.conf(5)). All are asked side by side: one that is silent
+    takes nothing of the time in which the others answer, and of what its caller still has to do.
     """
     try:
         asked = resolvers or tuple(Address(str(host), 53) for host in dns.resolver.Resolver().nameservers)
     except dns.resolver.NoResolverConfiguration as error:
         raise NoAnswerError("this host has no resolver, and the factory names none") from error
-    said = []
-    for resolver in asked:
-        found = look_up(resolver, name, timeout)
+    said: dict[Address, Lookup] = {}
+    for resolver, found in answers(asked, partial(_told, name=name, timeout=timeout), len(asked)):
         if found.addresses:
             return found.addresses[0]
-        said.append(f"{resolver}: {found}")
-    raise NoAnswerError(f"{name} does not resolve ({'; '.join(said)})")
+        said[resolver] = found
+    raise NoAnswerError(f"{name} does not resolve ({'; '.join(f'{one}: {said[one]}' for one in asked)})")
+
+
+def _told(resolver: Address, name: str, timeout: float) -> Lookup:
+    """Return what look_up returns, and also where an answer breaks it: the others must not wait for that in vain."""
+    try:
+        return look_up(resolver, name, timeout)
+    except Exception as error:
+        return Lookup(trouble=f"no answer that can be read ({type(error).__name__})")

@@ -4,10 +4,11 @@ Redirections and the proxies of the environment lead to places that the factory 
 anybody: the limits hold for the whole exchange, however slowly the bytes come.
 """
 
+import contextlib
 import http.client
 import socket
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from diskimage_validator.endpoints import Address, parse_address
@@ -58,17 +59,42 @@ def ask_http(
     Without ``plain`` only https will do. Raises BrokenError, with the server as its place, if there is no answer, or,
     with ``whole``, if it is larger.
     """
+    meter = Meter(means.timeout, room_for(limit))
+    with requested(means, meter, method, url, headers=headers, body=body, plain=plain) as response:
+        return _read(response, limit, whole=whole)
+
+
+def room_for(size: int) -> int:
+    """Return how many bytes an answer with a body of ``size`` may take in all."""
+    return FRAMES * size + MAX_HEAD
+
+
+@contextlib.contextmanager
+def requested(
+    means: Means,
+    meter: Meter,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    plain: bool = False,
+) -> Iterator[http.client.HTTPResponse]:
+    """Send a request to ``url`` and give what is answered, its body still to be read, as long as ``meter`` allows.
+
+    Without ``plain`` only https will do. Raises BrokenError, with the server as its place, also for errors while the
+    body is read in the block.
+    """
     parts, address = _place(url, plain=plain)
     sent = {"Host": parts.netloc, "User-Agent": AGENT, "Connection": "close", "Accept-Encoding": "identity"}
     connection = http.client.HTTPConnection(address.name, address.port)
-    meter = Meter(means.timeout, FRAMES * limit + MAX_HEAD)
     try:
         with _connected(address, means, meter, tls=parts.scheme == "https") as link:
             connection.sock = link
             target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
             connection.request(method, target, body or None, {**sent, **(headers or {})})
             with connection.getresponse() as response:
-                return _read(response, limit, whole=whole)
+                yield response
     except (BrokenError, OSError, http.client.HTTPException, ValueError) as error:
         raise explained(error).at(address) from error
 

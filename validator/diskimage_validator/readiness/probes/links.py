@@ -57,12 +57,21 @@ def silence(timeout: float) -> str:
 
 
 class Meter:
-    """What a conversation may take: ``timeout`` seconds from now, and ``room`` bytes that are received."""
+    """What a conversation may take: ``timeout`` seconds from now, and ``room`` bytes that are received.
 
-    def __init__(self, timeout: float, room: int = MAX_BYTES) -> None:
+    Who renews it has that time for each part of the conversation, and ``most`` seconds for the whole.
+    """
+
+    def __init__(self, timeout: float, room: int = MAX_BYTES, most: float = 0.0) -> None:
         self.timeout = timeout
+        self._most = max(timeout, most)
+        self._end = time.monotonic() + self._most
         self._deadline = time.monotonic() + timeout
         self._room = room
+
+    def renew(self) -> None:
+        """Count from now again: a part of what is wanted has come."""
+        self._deadline = min(time.monotonic() + self.timeout, self._end)
 
     def left(self) -> float:
         """Return how many seconds are left. Raises TimeoutError if there are none."""
@@ -73,7 +82,9 @@ class Meter:
 
     def over(self) -> TimeoutError:
         """Return the error of who has no time left."""
-        return TimeoutError(errno.ETIMEDOUT, silence(self.timeout))
+        late = self._most > self.timeout and self._deadline == self._end
+        said = f"not complete after {self._most:g} s" if late else silence(self.timeout)
+        return TimeoutError(errno.ETIMEDOUT, said)
 
     def timed(self, call: Callable[..., Returned], *arguments: Any, **named: Any) -> Returned:
         """Return what ``call`` returns, which waits on a socket. Raises what that raises, a TimeoutError as ours."""

@@ -2,28 +2,27 @@
 
 import contextlib
 import http.client
-import ssl
+import string
 import tempfile
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from diskimage_validator.errors import EngineError
 from diskimage_validator.printable import printable
-from diskimage_validator.readiness.probes.authorities import verifying
-from diskimage_validator.readiness.probes.http import explained
+from diskimage_validator.readiness.probes.http import requested, room_for
+from diskimage_validator.readiness.probes.links import BrokenError, Meter
 from diskimage_validator.readiness.probes.means import Means
 
 MAX_DOWNLOAD: Final = 256 * 1024 * 1024
 """Bytes of an index as it is sent; that of a whole distribution has about 10 MiB."""
 DOWNLOAD_FACTOR: Final = 6
-"""How much longer than any other answer an index may take."""
+"""How much longer than any other answer an index may take, as long as more of it comes."""
+MAX_REDIRECTIONS: Final = 10
 HINT: Final = "is the mirror up, is its CA in 'certificates.bundle', and is the path right?"
-_OF_SERVERS: Final = (ssl.SSLError, TimeoutError, ConnectionError, http.client.HTTPException)
-"""Errors that no file of this host gives."""
+NAME_HINT: Final = "add it to the zone, or correct the factory.yaml: see dns-names"
+_CHUNK: Final = 1024 * 1024
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 @contextlib.contextmanager
@@ -35,8 +34,13 @@ def opened(index: str, means: Means) -> Iterator[IO[bytes]]:
     try:
         with _opened(index, means) as file:
             yield file
-    except (OSError, http.client.HTTPException) as error:
-        raise EngineError(f"{index}: {_reason(error)}", HINT) from error
+    except BrokenError as error:
+        hint = NAME_HINT if error.trouble.kind == "name" else HINT
+        raise EngineError(f"{index}: {error.trouble}", hint) from error
+    except OSError as error:
+        raise EngineError(
+            f"{index}: {error.strerror or error}", "is the path right, and has this host room?"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -46,40 +50,51 @@ def _opened(index: str, means: Means) -> Iterator[IO[bytes]]:
         with (means.folder / index).open("rb") as file:
             yield file
         return
-    https = urllib.request.HTTPSHandler(context=verifying(means.authorities))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), https, _SameHost)
-    limit = DOWNLOAD_FACTOR * means.timeout
-    deadline = time.monotonic() + limit
     with tempfile.TemporaryFile(prefix="readiness-") as copy:
-        with opener.open(index, timeout=means.timeout) as response:
-            while data := response.read1(1 << 20):
-                copy.write(data)
-                if copy.tell() > MAX_DOWNLOAD:
-                    raise EngineError(f"{index}: more than {MAX_DOWNLOAD // 1024 // 1024} MiB")
-                if time.monotonic() > deadline:
-                    raise EngineError(f"{index}: not complete after {limit:g} s")
+        _download(index, means, copy)
         copy.seek(0)
         yield copy
 
 
-class _SameHost(urllib.request.HTTPRedirectHandler):
-    """Follows a mirror's redirection within the mirror: nobody else is contacted whom the factory does not name."""
+def _download(index: str, means: Means, copy: IO[bytes]) -> None:
+    """Write what is at ``index`` to ``copy``. Raises BrokenError, or EngineError for what is not there."""
+    meter = Meter(means.timeout, room_for(MAX_DOWNLOAD), DOWNLOAD_FACTOR * means.timeout)
+    url = index
+    for _ in range(MAX_REDIRECTIONS):
+        with requested(means, meter, "GET", url, plain=True) as response:
+            if response.status == 200:
+                return _save(index, response, meter, copy)
+            url = _onward(url, response)
+        meter.renew()
+    raise EngineError(f"{index}: redirects more than {MAX_REDIRECTIONS} times", HINT)
 
-    def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
-        """Return the request to the new place. Raises EngineError if that is another host."""
-        request, *_, new = arguments
-        if urllib.parse.urlsplit(new)[:2] != urllib.parse.urlsplit(request.full_url)[:2]:
-            raise EngineError(
-                f"{request.full_url}: redirects to {printable(new)}", "name that place in the factory.yaml"
-            )
-        return super().redirect_request(*arguments)
+
+def _save(index: str, response: http.client.HTTPResponse, meter: Meter, copy: IO[bytes]) -> None:
+    while data := response.read1(_CHUNK):
+        try:
+            copy.write(data)
+        except OSError as error:  # that is this host's, and no matter of the connection
+            raise EngineError(f"{index}: no copy in {tempfile.gettempdir()}: {error.strerror}") from error
+        if copy.tell() > MAX_DOWNLOAD:
+            raise EngineError(f"{index}: more than {MAX_DOWNLOAD // 1024 // 1024} MiB")
+        meter.renew()
+    if response.length:  # read1 does not tell of an early end
+        raise http.client.IncompleteRead(b"")
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, urllib.error.HTTPError):
-        with error:
-            return f"HTTP status {error.code}"
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    if cause is not error or isinstance(error, _OF_SERVERS):
-        return str(explained(cause).trouble) if isinstance(cause, Exception) else str(cause)
-    return str(getattr(cause, "strerror", None) or cause)
+def _onward(url: str, response: http.client.HTTPResponse) -> str:
+    """Return whereto a mirror redirects within the mirror: nobody is contacted whom the factory does not name.
+
+    Raises EngineError if that is another host, or for any other status.
+    """
+    place = response.getheader("Location", "") if response.status in _REDIRECTS else ""
+    if not place:
+        raise EngineError(f"{url}: HTTP status {response.status}", HINT)
+    try:
+        new = urllib.parse.urljoin(url, urllib.parse.quote(place, string.punctuation, "iso-8859-1"))
+        same = urllib.parse.urlsplit(new)[:2] == urllib.parse.urlsplit(url)[:2]
+    except ValueError:
+        same, new = False, place
+    if not same:
+        raise EngineError(f"{url}: redirects to {printable(new, 200)}", "name that place in the factory.yaml")
+    return new

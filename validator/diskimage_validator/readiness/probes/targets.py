@@ -37,4 +37,4 @@ def _resolved(engine: Engine, name: str, timeout: float) -> tuple[str, ...]:
 def ask_space(ask: AskSpace, means: Means) -> Space:
     """Return the room at a folder. Raises a ValidatorError if that cannot be told."""
     with open_target(ask.node, ssh=means.ssh) as engine:
-        return space_at(engine, ask.path)
+        return space_at(engine, ask.path, means.timeout)
