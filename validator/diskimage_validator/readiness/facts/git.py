@@ -2,7 +2,7 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.servers import names_in
+from diskimage_validator.readiness.facts.servers import ServerAsk
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
@@ -15,24 +15,13 @@ class Branches:
 
 
 @dataclass(frozen=True)
-class AskRepository(Ask[Branches | Trouble]):
+class AskRepository(ServerAsk, Ask[Branches | Trouble]):
     """The branches of the repository at ``url``; see ``GitRepository`` for the rest."""
 
-    url: str
     user: str | None
     password: Secret | None
     key: Secret | None
     known_hosts: str | None
-
-    @property
-    def target(self) -> str:
-        """The repository."""
-        return self.url
-
-    @property
-    def server_names(self) -> tuple[str, ...]:
-        """Whom the URL names."""
-        return names_in(self.url)
 
     @property
     def what(self) -> str:
@@ -48,22 +37,11 @@ class GerritVersion:
 
 
 @dataclass(frozen=True)
-class AskGerrit(Ask[GerritVersion | Trouble]):
+class AskGerrit(ServerAsk, Ask[GerritVersion | Trouble]):
     """``/config/server/version`` of the Gerrit at ``url``."""
 
-    url: str
     user: str | None
     password: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The server."""
-        return self.url
-
-    @property
-    def server_names(self) -> tuple[str, ...]:
-        """Whom the URL names."""
-        return names_in(self.url)
 
     @property
     def what(self) -> str:
@@ -72,23 +50,12 @@ class AskGerrit(Ask[GerritVersion | Trouble]):
 
 
 @dataclass(frozen=True)
-class AskGerritProject(Ask[Branches | Trouble]):
+class AskGerritProject(ServerAsk, Ask[Branches | Trouble]):
     """``/projects/NAME/branches/`` of the Gerrit at ``url``."""
 
-    url: str
     project: str
     user: str | None
     password: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The server."""
-        return self.url
-
-    @property
-    def server_names(self) -> tuple[str, ...]:
-        """Whom the URL names."""
-        return names_in(self.url)
 
     @property
     def what(self) -> str:

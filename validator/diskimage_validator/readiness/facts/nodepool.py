@@ -2,25 +2,8 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.servers import names_in
+from diskimage_validator.readiness.facts.servers import ServerAsk
 from diskimage_validator.readiness.facts.trouble import Trouble
-
-
-@dataclass(frozen=True)
-class LauncherAsk:
-    """Whom all questions go to: the launcher whose status page is at ``url``."""
-
-    url: str
-
-    @property
-    def target(self) -> str:
-        """The launcher."""
-        return self.url
-
-    @property
-    def server_names(self) -> tuple[str, ...]:
-        """Whom the URL names."""
-        return names_in(self.url)
 
 
 @dataclass(frozen=True)
@@ -31,7 +14,7 @@ class Launcher:
 
 
 @dataclass(frozen=True)
-class AskLauncher(LauncherAsk, Ask[Launcher | Trouble]):
+class AskLauncher(ServerAsk, Ask[Launcher | Trouble]):
     """``/ready``: it is answered out of the launcher's memory."""
 
     @property
@@ -48,7 +31,7 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class AskLabels(LauncherAsk, Ask[Labels | Trouble]):
+class AskLabels(ServerAsk, Ask[Labels | Trouble]):
     """``/label-list``."""
 
     @property
@@ -71,7 +54,7 @@ class Images:
 
 
 @dataclass(frozen=True)
-class AskImages(LauncherAsk, Ask[Images | Trouble]):
+class AskImages(ServerAsk, Ask[Images | Trouble]):
     """``/dib-image-list``, ``/image-list`` and ``/image-status``."""
 
     @property
@@ -88,7 +71,7 @@ class Nodes:
 
 
 @dataclass(frozen=True)
-class AskNodes(LauncherAsk, Ask[Nodes | Trouble]):
+class AskNodes(ServerAsk, Ask[Nodes | Trouble]):
     """``/node-list``."""
 
     @property

@@ -2,6 +2,24 @@
 
 from diskimage_validator.endpoints import Address, parse_address
 from diskimage_validator.errors import UsageError
+from diskimage_validator.frozen import dataclass
+
+
+@dataclass(frozen=True)
+class ServerAsk:
+    """Whom a question goes to: the server at ``url``."""
+
+    url: str
+
+    @property
+    def target(self) -> str:
+        """The server."""
+        return self.url
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """Whom the URL names."""
+        return names_in(self.url)
 
 
 def server_of(url: str) -> str:

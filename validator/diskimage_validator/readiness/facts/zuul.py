@@ -2,27 +2,16 @@
 
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.readiness.asking import Ask
-from diskimage_validator.readiness.facts.servers import names_in
+from diskimage_validator.readiness.facts.servers import ServerAsk
 from diskimage_validator.readiness.facts.trouble import Trouble
 from diskimage_validator.readiness.secret import Secret
 
 
 @dataclass(frozen=True)
-class ZuulAsk:
+class ZuulAsk(ServerAsk):
     """Whom all questions go to: the web server at ``url``, with a ``token`` where its API is not for everybody."""
 
-    url: str
     token: Secret | None
-
-    @property
-    def target(self) -> str:
-        """The web server."""
-        return self.url
-
-    @property
-    def server_names(self) -> tuple[str, ...]:
-        """Whom the URL names."""
-        return names_in(self.url)
 
 
 @dataclass(frozen=True)
