@@ -62,7 +62,7 @@ def test_all_sources_of_a_package_are_known() -> None:
     ("suffix", "content"),
     [
         ("", index(JQ)),
-        (".gz", gzip.compress(index(JQ))),
+        (".gz", gzip.compress(index(JQ), mtime=0)),
         (".xz", lzma.compress(index(JQ))),
         (".lzma", lzma.compress(index(JQ), lzma.FORMAT_ALONE)),
         (".bz2", bz2.compress(index(JQ))),
@@ -79,7 +79,7 @@ def test_compressed_indices_are_read(suffix: str, content: bytes) -> None:
     [
         (".lz4", b"x", "indices compressed as lz4 are not read"),
         (".gz", b"x", "damaged index"),
-        (".gz", gzip.compress(index(JQ))[:-9], "damaged index"),
+        (".gz", gzip.compress(index(JQ), mtime=0)[:-9], "damaged index"),
         (".xz", b"x", "damaged index"),
         (".bz2", b"x", "damaged index"),
         ("", Broken(), "Input/output error"),

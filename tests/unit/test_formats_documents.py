@@ -48,6 +48,7 @@ a.b = {c = 1}
 )
 def test_toml_lines(where: tuple[str | int, ...], line: int) -> None:
     assert parse_toml(TOML).line(*where) == line
+    assert parse_toml(TOML.replace("\n", "\r\n")).line(*where) == line
 
 
 @pytest.mark.parametrize(

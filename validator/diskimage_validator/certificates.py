@@ -157,10 +157,12 @@ def _certificate(loaded: x509.Certificate, der: bytes, digest: str) -> Certifica
     usage = _extension(loaded, x509.KeyUsage)
     identifier = _extension(loaded, x509.SubjectKeyIdentifier)
     key = _key(loaded)
+    name, issuer = loaded.subject, loaded.issuer  # each time that they are asked for, they are made anew
+    subject, by_itself = name.rfc4514_string(), name == issuer
     return Certificate(
         sha256=digest,
-        subject=loaded.subject.rfc4514_string(),
-        issuer=loaded.issuer.rfc4514_string(),
+        subject=subject,
+        issuer=subject if by_itself else issuer.rfc4514_string(),
         not_before=loaded.not_valid_before_utc,
         not_after=loaded.not_valid_after_utc,
         is_ca=constraints.ca if constraints else None,
@@ -171,7 +173,7 @@ def _certificate(loaded: x509.Certificate, der: bytes, digest: str) -> Certifica
         key_bits=key[1],
         curve=key[2],
         signature=_signature(loaded),
-        self_signed=_is_self_signed(loaded, identifier),
+        self_signed=by_itself and _is_key_its_own(loaded, identifier),
         key_id=identifier.digest.hex() if identifier else "",
         key_sha256=key[3],
         name_hash=_name_hash(der),
@@ -221,9 +223,9 @@ def _name_hash(der: bytes) -> str:
         return ""
 
 
-def _is_self_signed(certificate: x509.Certificate, identifier: x509.SubjectKeyIdentifier | None) -> bool:
+def _is_key_its_own(certificate: x509.Certificate, identifier: x509.SubjectKeyIdentifier | None) -> bool:
+    """Whether the key identifiers do not deny that the certificate is signed with its own key."""
     authority = _extension(certificate, x509.AuthorityKeyIdentifier)
-    issued_by_itself = certificate.subject == certificate.issuer
     if not identifier or not authority or authority.key_identifier is None:
-        return issued_by_itself
-    return issued_by_itself and authority.key_identifier == identifier.digest
+        return True
+    return authority.key_identifier == identifier.digest

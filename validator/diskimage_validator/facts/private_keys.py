@@ -29,6 +29,8 @@ _BODY: Final = re.compile(rb"[A-Za-z0-9+/=]{32}")
 _HEAD: Final = 4096
 """Bytes after the first line in which a key has to begin and to say whether it is encrypted."""
 _OPENSSH_MAGIC: Final = b"openssh-key-v1\0"
+_GNUPG_MARK: Final = b"private-key"
+"""It is in all that ``_GNUPG`` finds; most files have neither this nor one of _MARKS."""
 _GNUPG: Final = re.compile(rb"^(?:Key: )?\((?:\d{1,3}:)?(protected-|shadowed-)?private-key\b", re.MULTILINE)
 
 
@@ -46,9 +48,10 @@ def find_private_keys(data: bytes) -> tuple[PrivateKey, ...]:
     if data.startswith(b"\x30"):
         found = _der(data)
         return (found,) if found else ()
-    if match := _GNUPG.search(data[:_HEAD]):
+    head = data[:_HEAD]
+    if _GNUPG_MARK in head and (match := _GNUPG.search(head)):
         return (PrivateKey("GnuPG", match[1] is not None, data.count(b"\n", 0, match.start()) + 1),)
-    if not any(mark in data for mark in _MARKS):  # as in most files
+    if not any(mark in data for mark in _MARKS):
         return ()
     keys: list[PrivateKey] = []
     for key in _text(data):

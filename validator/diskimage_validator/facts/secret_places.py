@@ -145,7 +145,13 @@ def parsers_of(path: str, homes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of the parsers that read the regular file at ``path``; none for most files."""
     if not path.startswith(_reach(homes)):
         return ()
-    names = {name for name in CONFIGURATION if _covers(name, path, homes)}
+    names: set[str] = set()
+    if matches(path, _absolute()):  # few files are
+        names.update(name for name in CONFIGURATION if matches(path, _patterns(name)[0]))
+    for home in homes:
+        if path.startswith(f"{home}/"):
+            inside = f"~{path.removeprefix(home)}"
+            names.update(name for name in CONFIGURATION if matches(inside, _patterns(name)[1]))
     if path.startswith(EVERYTHING):
         names.add("urls")
     return tuple(sorted(names))
@@ -158,12 +164,9 @@ def _reach(homes: tuple[str, ...]) -> tuple[str, ...]:
     return (*EVERYTHING, *{fixed_folder(pattern) for pattern in patterns}, *(f"{home}/" for home in homes))
 
 
-def _covers(name: str, path: str, homes: tuple[str, ...]) -> bool:
-    absolute, relative = _patterns(name)
-    if matches(path, absolute):
-        return True
-    below = (f"~{path.removeprefix(home)}" for home in homes if path.startswith(f"{home}/"))
-    return any(matches(inside, relative) for inside in below)
+@cache
+def _absolute() -> tuple[str, ...]:
+    return tuple(pattern for name in CONFIGURATION for pattern in _patterns(name)[0])
 
 
 @cache

@@ -47,6 +47,7 @@ class UnitFinder:
     def __init__(self, engine: Engine, folders: tuple[Folder, ...]) -> None:
         self._engine = engine
         self._folders = folders
+        self._links = tuple(_Links.of(folder) for folder in folders)
         self._texts: dict[str, bytes] = {}
 
     def state(self, name: UnitName, found: Found) -> str:
@@ -144,13 +145,13 @@ class UnitFinder:
         """
         same = {"linked": False, "linked-runtime": False}
         runtime = elsewhere = below = False
-        for folder in self._folders:
-            linked = _Links(folder, found, below=below, known_only=known_only)
-            if folder.has_links and linked.enabling():
+        own = found.name.text
+        for folder, links in zip(self._folders, self._links, strict=True):
+            if folder.has_links and links.enable(found, below=below, known_only=known_only):
                 if folder.is_config:
                     return "enabled"
                 runtime, elsewhere = runtime or folder.is_runtime, elsewhere or not folder.is_runtime
-            elif folder.has_links and linked.has_same_name():
+            elif folder.has_links and not below and posixpath.basename(folder.links.get(found.name.text, "")) == own:
                 same["linked"] |= folder.is_config
                 same["linked-runtime"] |= folder.is_runtime
             below = below or found.path.startswith(f"{folder.path}/")
@@ -163,36 +164,45 @@ class UnitFinder:
 
 @dataclass(frozen=True)
 class _Links:
-    """The links of one folder that concern one unit. ``below``: the folder is weaker than the unit's file."""
+    """The links of one ``folder``, by the unit that they concern: looking through all for each takes long.
+
+    ``pulled`` are the names in folders like ``X.wants``, and ``instances`` those of them that a template has;
+    ``leading`` are the names of the links that lead to a file of a name.
+    """
 
     folder: Folder
-    found: Found
-    below: bool
-    known_only: bool
+    pulled: frozenset[str]
+    instances: dict[str, list[str]]
+    leading: dict[str, list[str]]
 
-    def enabling(self) -> bool:
-        """Whether a link in the folder enables the unit."""
-        names = self.found.names() if self.known_only else None
-        return any(names is None or name in names for name in self._concerning())
+    @classmethod
+    def of(cls, folder: Folder) -> "_Links":
+        pulled = frozenset(name for names in folder.pulls.values() for name in names)
+        instances: dict[str, list[str]] = {}
+        leading: dict[str, list[str]] = {}
+        for name in pulled:
+            parsed = parse_name(name)
+            if parsed and parsed.template:
+                instances.setdefault(parsed.template, []).append(name)
+        for name, text in folder.links.items():
+            leading.setdefault(posixpath.basename(text), []).append(name)
+        return cls(folder, pulled, instances, leading)
 
-    def _concerning(self) -> Iterator[str]:
-        own = self.found.name.text
-        for names in self.folder.pulls.values():
-            if own in names:
-                yield own
-            for name in names if self.found.name.is_template else ():
-                parsed = parse_name(name)
-                if parsed and parsed.template == own:
-                    yield name
-        for name, text in self.folder.links.items():
-            path, dest = name == own and not self.below, text.endswith(own) and posixpath.basename(text) == own
-            if (path or dest) and not (path and dest):
-                yield name
+    def enable(self, found: Found, *, below: bool, known_only: bool) -> bool:
+        """Whether a link in the folder enables the unit. ``below``: the folder is weaker than the unit's file."""
+        concerning = list(self._concerning(found, below=below))
+        return bool(concerning) and (not known_only or not found.names().isdisjoint(concerning))
 
-    def has_same_name(self) -> bool:
-        """Whether the unit is merely linked into the folder."""
-        own = self.found.name.text
-        return not self.below and posixpath.basename(self.folder.links.get(own, "")) == own
+    def _concerning(self, found: Found, *, below: bool) -> Iterator[str]:
+        own = found.name.text
+        if own in self.pulled:
+            yield own
+        if found.name.is_template:
+            yield from self.instances.get(own, ())
+        leading = self.leading.get(own, [])
+        yield from (name for name in leading if name != own or below)
+        if own in self.folder.links and not below and own not in leading:
+            yield own
 
 
 def _is_null(entry: Stat) -> bool:

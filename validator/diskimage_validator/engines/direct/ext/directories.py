@@ -54,6 +54,10 @@ class Directories:
         folder = self._folder(parent or "/")
         return None if folder is None else self._entry(folder, name)
 
+    def known(self, number: int) -> Stat | None:
+        """Return what a scan said of an inode, None if there was none, or too many."""
+        return self._stats.get(number)
+
     def names(self, path: str) -> list[str]:
         """Return the names in a directory. Raises EntryNotFoundError if there is none."""
         return self._parse(path)[0]
@@ -61,16 +65,17 @@ class Directories:
     def scan(self, path: str) -> list[tuple[str, Stat]]:
         """Return name and lstat of every entry of a directory. Raises EntryNotFoundError if there is none."""
         names, numbers = self._parse(path)
-        found = list(zip(names, self._inodes.stats(numbers), strict=True))
+        stats = self._inodes.stats(numbers)
+        found = list(zip(names, stats, strict=True))
         prefix = path.rstrip("/")
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
-                self._stats[number] = entry
         folder = self._numbers[path]
         if folder not in self._children and self._kept < FILES:
             self._kept += len(names)
             self._children[folder] = dict(zip(names, numbers, strict=True))
+            self._stats.update(zip(numbers, stats, strict=True))
         return found
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
@@ -119,7 +124,7 @@ class Directories:
         held = self._held.get(number)
         if held is not None:
             return held
-        inode = self._inodes.inode(number, known=self._stats.pop(number, None))
+        inode = self._inodes.inode(number, known=self._stats.get(number))
         block_size = self._space.block_size
         if not stat.S_ISDIR(inode.mode):
             raise DeclinedError(f"ext: inode {number} is no directory")

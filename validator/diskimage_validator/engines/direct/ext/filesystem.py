@@ -59,4 +59,4 @@ class ExtFilesystem:
         number = self._directories.find(path)
         if number is None:
             raise EntryNotFoundError(f"{path}: no such entry")
-        return self._inodes.inode(number)
+        return self._inodes.inode(number, known=self._directories.known(number))
