@@ -132,7 +132,7 @@ class Engine(Paths):
         entry = self._find(real)
         if entry is None or not entry.is_link:
             raise EntryNotFoundError(f"{path}: no symbolic link in the target")
-        return self._readlink(real)
+        return self._text(real)
 
     def read(self, path: str, *, offset: int = 0, limit: int = DEFAULT_READ_LIMIT, whole: bool = True) -> bytes:
         """Return the content of the regular file that ``path`` leads to.

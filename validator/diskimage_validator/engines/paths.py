@@ -17,6 +17,8 @@ MAX_LINKS = 40  # the kernel's own limit: path_resolution(7), ELOOP
 PATH_MAX = 4096  # linux/limits.h
 MAX_KNOWN: Final = 200_000
 """Entries that are remembered; their paths and Stats take about 60 MB."""
+MAX_TEXTS: Final = 10_000
+"""Links whose text is remembered: 40 MB of them, if all are as long as can be."""
 
 
 class Paths(ABC):
@@ -25,6 +27,7 @@ class Paths(ABC):
     def __init__(self) -> None:
         self._remembered: dict[str, Stat | None] | None = None
         self._resolved: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
         self._complete = False
 
     @abstractmethod
@@ -61,11 +64,20 @@ class Paths(ABC):
 
         For whoever asks much about one state of a target, as facts do.
         """
-        self._remembered, self._resolved = {}, {}
+        self._remembered, self._resolved, self._texts = {}, {}, {}
         try:
             yield
         finally:
-            self._remembered, self._resolved, self._complete = None, {}, False
+            self._remembered, self._resolved, self._texts, self._complete = None, {}, {}, False
+
+    def _text(self, path: str) -> str:
+        """Return the text of the symbolic link at ``path``: a CA's is asked for by every store that holds it."""
+        text = self._texts.get(path)
+        if text is None:
+            text = self._readlink(path)
+            if self._remembered is not None and len(self._texts) < MAX_TEXTS:
+                self._texts[path] = text
+        return text
 
     def resolve(self, path: str, *, follow_last: bool = True) -> str:
         """Return the real path of ``path`` inside the target. It need not exist: what is missing stays as written.
@@ -89,7 +101,7 @@ class Paths(ABC):
         entry = self._find(candidate)
         if entry is None or not entry.is_link:
             return candidate
-        text = self._readlink(candidate)
+        text = self._text(candidate)
         behind = self._in_known_folder(text if text.startswith("/") else f"{candidate.rpartition('/')[0]}/{text}")
         entry = None if behind is None else self._find(behind)
         return None if entry is not None and entry.is_link else behind
@@ -123,7 +135,7 @@ class Paths(ABC):
             links += 1
             if links > MAX_LINKS:
                 raise TargetError(f"{path}: more than {MAX_LINKS} symbolic links")
-            text = self._readlink(candidate)
+            text = self._text(candidate)
             if text.startswith("/"):
                 real = "/"
             pending.extendleft(reversed([part for part in text.split("/") if part not in ("", ".")]))
