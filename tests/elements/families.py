@@ -20,7 +20,7 @@ class Family:
 
 
 DEBIAN_TOOLS = (
-    "/usr/bin/apt", "/usr/bin/apt-get", "/usr/bin/dpkg", "/usr/bin/dpkg-query",
+    "/usr/bin/apt", "/usr/bin/apt-get", "/usr/bin/dpkg", "/usr/bin/dpkg-divert", "/usr/bin/dpkg-query",
     "/usr/sbin/adduser", "/usr/sbin/addgroup", "/usr/sbin/deluser", "/usr/sbin/update-ca-certificates",
 )  # fmt: skip
 FAMILIES = {
