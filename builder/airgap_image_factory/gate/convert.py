@@ -1,11 +1,12 @@
 """From the raw disk to all of its output formats, side by side.
 
 diskimage-builder converts one format after the other and computes checksums in between. Here every format has a thread:
-its programs, its checksums. The disk's own checksums are computed while the others pack it. Nothing has its final name
-before everything is made.
+its programs, its checksums. Packing takes all processors, holding a file against the disk takes one: so that is when
+checksums are computed, the disk's own too. Nothing has its final name before everything is made.
 """
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,9 @@ from airgap_image_factory.gate.qcow2 import write_qcow2
 from airgap_image_factory.gate.room import BEST_PACKING, data_size, need_room
 from airgap_image_factory.gate.workspace import put_all_in_place, workspace
 from diskimage_validator.errors import UsageError
+
+POLL: Final = 0.2
+"""Seconds between two looks at whether the work is to end."""
 
 STEP: Final = 25
 """Progress is told at every so many percent."""
@@ -107,7 +111,8 @@ def convert(raw: Path, outputs: Sequence[Output], *, progress: Callable[[str], N
         with ExitStack() as stack:
             folders = {parent: stack.enter_context(workspace(parent)) for parent in {place.parent for place in places}}
             made = [folders[place.parent] / place.name for place in places]
-            found = _run_all([_Job(raw, *job) for job in zip(outputs, options, made, strict=True)], progress)
+            jobs = [_Job(raw, *job) for job in zip(outputs, options, made, strict=True)]
+            found = _run_all(jobs, progress)
             put_all_in_place(list(zip(made, places, strict=True)))
         if any(output.format == "raw" for output in outputs):
             raw.unlink()
@@ -125,25 +130,39 @@ def _room(raw: Path, output: Output, data: int) -> int:
 
 @dataclass
 class _Job:
-    """One output: what is said to qemu-img for it, and where it is made."""
+    """One output: what is said to qemu-img for it, and where it is made. ``is_written``: or never will be."""
 
     raw: Path
     output: Output
     options: str
     made: Path
+    is_written: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, sign: StopSign, progress: Callable[[str], None]) -> tuple[int, dict[str, str]]:
-        """Make the image and its checksums; return its size and digests. Raises BuildError, and Stopped."""
+    def run(
+        self, sign: StopSign, progress: Callable[[str], None], all_jobs: Sequence["_Job"]
+    ) -> tuple[int, dict[str, str]]:
+        """Make the image and, when all are written, its checksums; return its size and digests.
+
+        Raises BuildError, and Stopped.
+        """
         try:
-            return self._run(sign, progress)
+            try:
+                {"raw": self._raw, "vhd": self._vhd}.get(self.output.format, self._disk)(sign, progress)
+            finally:
+                self.is_written.set()
+            return self._finish(sign, all_jobs)
         except OSError as error:
             raise BuildError(f"{self.output.format} output: {error.strerror or error}") from error
 
-    def _run(self, sign: StopSign, progress: Callable[[str], None]) -> tuple[int, dict[str, str]]:
-        {"raw": self._raw, "vhd": self._vhd}.get(self.output.format, self._disk)(sign, progress)
-        if self.output.format != "raw":
-            self._compare(sign)
-        found = digests(self.made, stop=sign.check) if self.output.checksum else {}
+    def _finish(self, sign: StopSign, all_jobs: Sequence["_Job"]) -> tuple[int, dict[str, str]]:
+        with ThreadPoolExecutor(1) as pool:
+            comparing = pool.submit(self._compare, sign) if self.output.format != "raw" else None
+            for job in all_jobs:
+                while not job.is_written.wait(POLL):
+                    sign.check()
+            found = digests(self.made, stop=sign.check) if self.output.checksum else {}
+            if comparing:
+                comparing.result()
         write_checksums(self.made, found, name=self.output.name or str(self.output.path))
         return self.made.stat().st_size, found
 
@@ -194,7 +213,7 @@ def _run_all(jobs: Sequence[_Job], progress: Callable[[str], None]) -> list[tupl
     events: queue.SimpleQueue[str | Future[tuple[int, dict[str, str]]]] = queue.SimpleQueue()
     with stop_sign() as sign, ThreadPoolExecutor(max(1, len(jobs))) as pool:
         try:
-            futures = [pool.submit(job.run, sign, events.put) for job in jobs]
+            futures = [pool.submit(job.run, sign, events.put, jobs) for job in jobs]
             for future in futures:
                 future.add_done_callback(events.put)
             running = len(futures)

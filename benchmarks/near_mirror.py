@@ -1,0 +1,97 @@
+"""The host's own package mirror, brought near: what was downloaded once is served from the loopback after that.
+
+In an air-gapped network the mirror is in the next room. Here it may be behind a proxy and half a world, and what that
+takes differs from build to build by more than what is measured.
+"""
+
+import contextlib
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from airgap_image_factory.mirror import Mirror
+
+PROGRAM = "nginx"
+START_TIMEOUT = 10.0
+FOLDERS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+
+CONFIGURATION = """\
+daemon off;
+master_process off;
+worker_rlimit_nofile 1024;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 128; }}
+http {{
+    access_log {folder}/access.log;
+    {temporary}
+    proxy_cache_path {folder}/cache use_temp_path=off keys_zone=packages:10m inactive=1d;
+    server {{
+        listen 127.0.0.1:{port};
+        proxy_cache packages;
+        proxy_cache_valid 200 1d;
+        proxy_ignore_headers Cache-Control Expires Set-Cookie Vary X-Accel-Expires;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_ssl_server_name on;
+        proxy_ssl_verify on;
+        proxy_ssl_verify_depth 5;
+        proxy_ssl_trusted_certificate {trusted};
+        {locations}
+    }}
+}}
+"""
+"""nginx.org's documentation of ngx_http_proxy_module. Whoever downloads checks the signatures of what is kept here."""
+
+LOCATION = """location /{name}/ {{ proxy_pass {upstream}/; proxy_set_header Host {host}; }}"""
+
+
+@contextlib.contextmanager
+def near_mirror(mirror: Mirror, folder: Path) -> Iterator[Mirror]:
+    """Serve ``mirror`` on the loopback while the block runs, from ``folder``, which must not be there yet.
+
+    Without nginx the block gets ``mirror`` itself. Raises RuntimeError with nginx's log if it does not start.
+    """
+    program = shutil.which(PROGRAM, path="/usr/sbin:/usr/bin")
+    if program is None:
+        yield mirror
+        return
+    folder.mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    upstreams = {"debian": mirror.archive, "debian-security": mirror.security}
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        CONFIGURATION.format(
+            folder=folder,
+            port=port,
+            temporary=" ".join(
+                f"{'client_body' if name == 'body' else name}_temp_path {folder}/{name};" for name in FOLDERS
+            ),
+            trusted=ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt",
+            locations="\n        ".join(
+                LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstreams.items()
+            ),
+        )
+    )
+    nginx = subprocess.Popen([program, "-p", folder, "-e", folder / "error.log", "-c", configuration])
+    try:
+        _wait_until_up(nginx, port, folder / "error.log")
+        yield Mirror(f"http://127.0.0.1:{port}/debian", f"http://127.0.0.1:{port}/debian-security")
+    finally:
+        nginx.terminate()
+        nginx.wait(START_TIMEOUT)
+
+
+def _wait_until_up(nginx: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and nginx.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"nginx did not start: {log.read_text() if log.exists() else ''}")
