@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from diskimage_validator.engines.kvm import TCG_FEATURES
 from diskimage_validator.engines.stand_in import last_words, stand_in
 from diskimage_validator.engines.unpacked_kernel import has_pvh_entry, kernel_for, unpack
 
@@ -100,6 +101,12 @@ def test_what_stands_in_for_qemu_becomes_qemu_with_that_kernel(tmp_path: Path) -
     assert done.stdout.splitlines() == ["-append", "two words; $(id)", "-kernel", str(made), "-initrd", str(kernel)]
     done = subprocess.run([program, "%s\n", "-help"], capture_output=True, text=True, check=True)
     assert done.stdout == "-help\n"
+    done = subprocess.run(
+        [program, "%s\n", "-cpu", "max,la57=off", "-m", "max"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["-cpu", f"max,la57=off,{TCG_FEATURES}", "-m", "max"]
+    done = subprocess.run([program, "%s\n", "-cpu", "host"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["-cpu", "host"]
     assert last_words(tmp_path) == "QEMU said nothing"
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from diskimage_validator.engines import overlay
+from diskimage_validator.engines import kvm, overlay
 from diskimage_validator.engines.boot.config_drive import MAC
 from diskimage_validator.engines.boot.firmware import Flash
 from diskimage_validator.engines.boot.options import BootOptions
@@ -93,7 +93,7 @@ def command(
     line = [str(program), "-nodefaults", "-no-user-config", "-display", "none", "-sandbox", sandbox]
     # graphics=off: SeaBIOS talks on the serial console, so even a machine that boots nothing says something.
     line += ["-machine", "q35,graphics=off", "-accel", accelerator + (",thread=multi" if accelerator == "tcg" else "")]
-    line += ["-cpu", "host" if accelerator == "kvm" else "max", "-smp", str(options.processors)]
+    line += ["-cpu", "host" if accelerator == "kvm" else f"max,{kvm.TCG_FEATURES}", "-smp", str(options.processors)]
     line += ["-m", f"{options.memory >> 20}M"]
     line += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
     line += ["-chardev", f"socket,id=control,fd={control}", "-mon", "chardev=control,mode=control"]
