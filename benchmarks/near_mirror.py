@@ -5,25 +5,21 @@ takes differs from build to build by more than what is measured.
 """
 
 import contextlib
-import shutil
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.functional.ports import free_port
+from tests.support.nginx import find_nginx, nginx
+
 from airgap_image_factory.mirror import Mirror
 
-PROGRAM = "nginx"
-START_TIMEOUT = 10.0
-FOLDERS = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 CONFIGURATION = """\
 daemon off;
 master_process off;
-worker_rlimit_nofile 1024;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 128; }}
@@ -57,41 +53,20 @@ def near_mirror(mirror: Mirror, folder: Path) -> Iterator[Mirror]:
 
     Without nginx the block gets ``mirror`` itself. Raises RuntimeError with nginx's log if it does not start.
     """
-    program = shutil.which(PROGRAM, path="/usr/sbin:/usr/bin")
-    if program is None:
+    if find_nginx() is None:
         yield mirror
         return
     folder.mkdir(parents=True)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     upstreams = {"debian": mirror.archive, "debian-security": mirror.security}
-    configuration = folder / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(
-            folder=folder,
-            port=port,
-            temporary=" ".join(
-                f"{'client_body' if name == 'body' else name}_temp_path {folder}/{name};" for name in FOLDERS
-            ),
-            trusted=ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt",
-            locations="\n        ".join(
-                LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstreams.items()
-            ),
-        )
+    configuration = CONFIGURATION.format(
+        folder=folder,
+        port=port,
+        temporary=" ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY),
+        trusted=ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt",
+        locations="\n        ".join(
+            LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstreams.items()
+        ),
     )
-    nginx = subprocess.Popen([program, "-p", folder, "-e", folder / "error.log", "-c", configuration])
-    try:
-        _wait_until_up(nginx, port, folder / "error.log")
+    with nginx(folder, configuration, [port]):
         yield Mirror(f"http://127.0.0.1:{port}/debian", f"http://127.0.0.1:{port}/debian-security")
-    finally:
-        nginx.terminate()
-        nginx.wait(START_TIMEOUT)
-
-
-def _wait_until_up(nginx: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and nginx.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"nginx did not start: {log.read_text() if log.exists() else ''}")

@@ -15,6 +15,7 @@ import yaml
 from diskimage_validator.cli import run
 from tests.elements.pki import Issued
 from tests.functional.ports import free_port
+from tests.support.nginx import nginx as run_nginx
 
 START_TIMEOUT = 10.0
 
@@ -119,24 +120,15 @@ def nginx(folder: Path, servers: dict[str, TlsServer]) -> Iterator[dict[str, int
         (folder / f"{name}.crt").write_bytes(b"".join(server.chain))
         (folder / f"{name}.key").write_bytes(server.key)
         blocks.append(SERVER.format(folder=folder, name=name, port=ports[name], settings=server.settings))
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, servers="".join(blocks)))
-    command = ["nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(folder / "nginx.conf")]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        for port in ports.values():
-            _wait_for(process, port, folder / "error.log")
+    with run_nginx(folder, NGINX.format(folder=folder, servers="".join(blocks)), ports.values()):
         yield ports
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
-def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path | None = None, *, host: str = "127.0.0.1") -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int, *, host: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while True:
         with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
             return
-        said = log.read_text() if log and log.exists() else ""
-        assert process.poll() is None, f"the server ended: {said}"
-        assert time.monotonic() < deadline, f"the server does not answer: {said}"
+        assert process.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, "the server does not answer"
         time.sleep(0.02)

@@ -8,7 +8,15 @@ from diskimage_validator.facts.boot import read_boot
 from tests.functional.conftest import BuiltImage
 
 GENERATED = "update-initramfs: Generating /boot/initrd.img-"
-ZSTD = zstandard.FRAME_HEADER
+MOST = 1 << 28
+
+
+def packed_part(initrd: bytes) -> bytes:
+    """Return what follows the archive of files that are packed already, such as modules of Debian 13, if there is one.
+
+    cpio archives, packed or not, follow each other, with zeros between: Documentation/driver-api/early-userspace.
+    """
+    return initrd.partition(b"TRAILER!!!")[2].lstrip(b"\0") if initrd.startswith(b"070701") else initrd
 
 
 @pytest.mark.parametrize("image", ["node_image", "gpt_image"])
@@ -20,7 +28,7 @@ def test_it_is_generated_once_and_compressed_with_zstd(image: str, request: pyte
     with open_target(str(built.path), engine="direct") as engine:
         (kernel,) = read_boot(engine).kernels
         assert kernel.initrd is not None
-        assert engine.read(kernel.initrd, limit=len(ZSTD), whole=False) == ZSTD
+        assert packed_part(engine.read(kernel.initrd, limit=MOST)).startswith(zstandard.FRAME_HEADER)
         assert not engine.exists("/usr/sbin/update-initramfs.initramfs-once")
         assert "initramfs" not in engine.read("/var/lib/dpkg/diversions").decode()
         assert not engine.exists("/var/lib/initramfs-once")

@@ -9,9 +9,6 @@ Which mirror that is comes from apt's configuration at run time.
 """
 
 import contextlib
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +17,7 @@ from urllib.parse import urlsplit
 from airgap_image_factory.mirror import choose_mirror
 from tests.elements.pki import Issued
 from tests.functional.ports import free_port
-
-START_TIMEOUT = 10.0  # seconds until nginx must accept connections
+from tests.support.nginx import nginx
 
 CONFIGURATION = """\
 daemon off;
@@ -99,24 +95,8 @@ def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)
     locations = [LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstream.items()]
-    configuration = folder / "nginx.conf"
-    configuration.write_text(
-        CONFIGURATION.format(folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations))
+    configuration = CONFIGURATION.format(
+        folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations)
     )
-    nginx = subprocess.Popen(["nginx", "-p", folder, "-e", folder / "error.log", "-c", configuration])
-    try:
-        _wait_until_up(nginx, mirror)
+    with nginx(folder, configuration, [mirror.port]):
         yield mirror
-    finally:
-        nginx.terminate()
-        nginx.wait(timeout=10)
-
-
-def _wait_until_up(nginx: subprocess.Popen[bytes], mirror: TlsMirror) -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline and nginx.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", mirror.port), timeout=1):
-            return
-        time.sleep(0.05)
-    message = f"nginx did not start:\n{(mirror.folder / 'error.log').read_text()}"
-    raise RuntimeError(message)
