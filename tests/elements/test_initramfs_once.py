@@ -93,6 +93,13 @@ def test_a_kernel_that_goes_takes_its_own_along_at_once(root: FakeRoot) -> None:
     assert called(root) == ["-d -k 6.1.0-1-amd64"]
 
 
+def test_a_kernel_that_goes_where_nothing_makes_initial_ram_disks(root: FakeRoot) -> None:
+    assert root.run_inside(DIVERT).ok
+    assert ask(root, "-d -k 6.1.0-1-amd64") == ""
+    assert root.run_inside(GENERATE).ok
+    assert not root.exists(PROGRAM)
+
+
 def test_a_failure_ends_the_build(root: FakeRoot) -> None:
     assert root.run_inside(DIVERT).ok
     unpack(root)
