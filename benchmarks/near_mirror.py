@@ -15,17 +15,7 @@ from tests.support.nginx import find_nginx, nginx
 
 from airgap_image_factory.mirror import Mirror
 
-TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-CONFIGURATION = """\
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 128; }}
-http {{
-    access_log {folder}/access.log;
-    {temporary}
+SERVER = """\
     proxy_cache_path {folder}/cache use_temp_path=off keys_zone=packages:10m inactive=1d;
     server {{
         listen 127.0.0.1:{port};
@@ -39,9 +29,7 @@ http {{
         proxy_ssl_verify_depth 5;
         proxy_ssl_trusted_certificate {trusted};
         {locations}
-    }}
-}}
-"""
+    }}"""
 """nginx.org's documentation of ngx_http_proxy_module. Whoever downloads checks the signatures of what is kept here."""
 
 LOCATION = """location /{name}/ {{ proxy_pass {upstream}/; proxy_set_header Host {host}; }}"""
@@ -59,14 +47,13 @@ def near_mirror(mirror: Mirror, folder: Path) -> Iterator[Mirror]:
     folder.mkdir(parents=True)
     port = free_port()
     upstreams = {"debian": mirror.archive, "debian-security": mirror.security}
-    configuration = CONFIGURATION.format(
+    server = SERVER.format(
         folder=folder,
         port=port,
-        temporary=" ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY),
         trusted=ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt",
         locations="\n        ".join(
             LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstreams.items()
         ),
     )
-    with nginx(folder, configuration, [port]):
+    with nginx(folder, server, [port]):
         yield Mirror(f"http://127.0.0.1:{port}/debian", f"http://127.0.0.1:{port}/debian-security")

@@ -20,23 +20,9 @@ from tests.support.nginx import nginx as run_nginx
 START_TIMEOUT = 10.0
 
 NGINX = """\
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
     ssl_protocols TLSv1.2 TLSv1.3;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
     root {folder};
-{servers}
-}}
-"""
+{servers}"""
 
 SERVER = """\
     server {{

@@ -19,19 +19,7 @@ from tests.elements.pki import Issued
 from tests.functional.ports import free_port
 from tests.support.nginx import nginx
 
-CONFIGURATION = """\
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 128; }}
-http {{
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+SERVER = """\
     server {{
         listen 127.0.0.1:{port} ssl;
         ssl_certificate {folder}/server.crt;
@@ -43,9 +31,7 @@ http {{
         root {content};
         autoindex on;
 {locations}
-    }}
-}}
-"""
+    }}"""
 
 LOCATION = """\
         location /{name}/ {{
@@ -95,8 +81,6 @@ def tls_mirror(folder: Path, server: Issued) -> Iterator[TlsMirror]:
     (folder / "server.crt").write_bytes(server.cert_pem)
     (folder / "server.key").write_bytes(server.key_pem)
     locations = [LOCATION.format(name=name, upstream=url, host=urlsplit(url).netloc) for name, url in upstream.items()]
-    configuration = CONFIGURATION.format(
-        folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations)
-    )
-    with nginx(folder, configuration, [mirror.port]):
+    described = SERVER.format(folder=folder, port=mirror.port, content=mirror.content, locations="\n".join(locations))
+    with nginx(folder, described, [mirror.port]):
         yield mirror

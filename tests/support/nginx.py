@@ -10,6 +10,22 @@ from pathlib import Path
 
 START_TIMEOUT = 10.0
 END_TIMEOUT = 10.0
+CONFIGURATION = """\
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 128; }}
+http {{
+    access_log {folder}/access.log;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+{servers}
+}}
+"""
 
 
 def find_nginx() -> str | None:
@@ -18,13 +34,13 @@ def find_nginx() -> str | None:
 
 
 @contextlib.contextmanager
-def nginx(folder: Path, configuration: str, ports: Iterable[int]) -> Iterator[None]:
-    """Run nginx with ``configuration``, which has to keep it in the foreground and to write to ``folder`` only.
+def nginx(folder: Path, servers: str, ports: Iterable[int]) -> Iterator[None]:
+    """Run nginx with the ``servers`` of its configuration; all that it writes is in ``folder``.
 
     RuntimeError with what is in ``folder/error.log`` if it does not listen on all of the loopback's ``ports``.
     """
     file, log = folder / "nginx.conf", folder / "error.log"
-    file.write_text(configuration)
+    file.write_text(CONFIGURATION.format(folder=folder, servers=servers))
     command = [find_nginx() or "nginx", "-p", str(folder), "-e", str(log), "-c", str(file)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
