@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.functional.ports import free_port
-from tests.support.nginx import find_nginx, nginx
+from tests.support.nginx import nginx
 
 from airgap_image_factory.mirror import Mirror
 
@@ -39,11 +39,8 @@ LOCATION = """location /{name}/ {{ proxy_pass {upstream}/; proxy_set_header Host
 def near_mirror(mirror: Mirror, folder: Path) -> Iterator[Mirror]:
     """Serve ``mirror`` on the loopback while the block runs, from ``folder``, which must not be there yet.
 
-    Without nginx the block gets ``mirror`` itself. Raises RuntimeError with nginx's log if it does not start.
+    Raises RuntimeError with nginx's log if it does not start.
     """
-    if find_nginx() is None:
-        yield mirror
-        return
     folder.mkdir(parents=True)
     port = free_port()
     upstreams = {"debian": mirror.archive, "debian-security": mirror.security}

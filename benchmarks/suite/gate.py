@@ -16,6 +16,7 @@ from benchmarks.near_mirror import near_mirror
 from benchmarks.report import Comparison
 from benchmarks.say import say
 from benchmarks.setup import POLICY, Setup
+from tests.support.nginx import find_nginx
 
 from airgap_image_factory.image import Recipe
 from airgap_image_factory.mirror import Mirror, choose_mirror
@@ -51,6 +52,9 @@ def _mirror(setup: Setup) -> Iterator[Mirror | str]:
         mirror = choose_mirror(None, None)
     except UsageError as error:
         yield error.message
+        return
+    if find_nginx() is None:
+        yield "install nginx, which keeps the mirror near"
         return
     with near_mirror(mirror, setup.scratch / "mirror") as near:
         yield near

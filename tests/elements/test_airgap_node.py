@@ -7,9 +7,7 @@ from tests.elements.fakeroot import ELEMENTS, ELEMENTS_PATH
 
 def test_it_brings_its_elements_along() -> None:
     found = dict(get_elements(["debian-minimal", "airgap-node"], ELEMENTS_PATH))
-    listed = (ELEMENTS / "airgap-node/element-deps").read_text().split()
-    assert found.keys() >= set(listed)
-    assert set(listed) == {
+    assert found.keys() >= {
         "container-tooling", "image-provenance", "initramfs-once", "qemu-img", "trusted-ca-bundle", "zuul-node",
     }  # fmt: skip
 

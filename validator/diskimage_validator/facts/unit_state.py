@@ -151,7 +151,7 @@ class UnitFinder:
                 if folder.is_config:
                     return "enabled"
                 runtime, elsewhere = runtime or folder.is_runtime, elsewhere or not folder.is_runtime
-            elif folder.has_links and not below and posixpath.basename(folder.links.get(found.name.text, "")) == own:
+            elif folder.has_links and not below and posixpath.basename(folder.links.get(own, "")) == own:
                 same["linked"] |= folder.is_config
                 same["linked-runtime"] |= folder.is_runtime
             below = below or found.path.startswith(f"{folder.path}/")
