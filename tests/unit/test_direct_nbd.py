@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from diskimage_validator.engines.direct.blocks import AHEAD, BLOCK, CACHED, LEAST_BLOCKS, Blocks, window
+from diskimage_validator.engines.direct.blocks import AHEAD, AT_ONCE, BLOCK, CACHED, LEAST_BLOCKS, Blocks, window
 from diskimage_validator.engines.direct.nbd import NbdClient
 from diskimage_validator.engines.direct.qemu_nbd import QemuNbd
 from diskimage_validator.errors import DeclinedError
@@ -123,6 +123,85 @@ def test_gaps_between_known_blocks_are_asked_for_once_each() -> None:
     assert asked == [(1, 2), (4, 3)]
 
 
+def test_what_was_asked_for_beforehand_is_taken_in_any_order(raw: Path, tmp_path: Path) -> None:
+    expected = raw.read_bytes()
+    server = QemuNbd(examine(disks.qcow2(raw, tmp_path / "disk.qcow2", "-c")))
+    try:
+        places = [(number * 96 * 1024, 5_000 + number) for number in range(12)]
+        asked = [server.begin(offset, length) for offset, length in places]
+        between = server.read(MIB, 100)
+        taken = [finish() for finish in reversed(asked)]
+        assert asked[3]() == taken[-4], "what came is there for whoever asks again"
+    finally:
+        server.close()
+    assert between == expected[MIB : MIB + 100]
+    assert taken == [expected[offset : offset + length] for offset, length in reversed(places)]
+
+
+def test_what_is_expected_is_read_beside_and_within_bounds() -> None:
+    begun: list[tuple[int, int]] = []
+    taken: list[int] = []
+    size = 40 * BLOCK + 100
+
+    def source(offset: int, length: int) -> bytes:
+        raise AssertionError("all of it was expected")
+
+    def begin(offset: int, length: int) -> Callable[[], bytes]:
+        begun.append((offset, length))
+
+        def finish() -> bytes:
+            taken.append(offset)
+            return bytes([offset // BLOCK]) * length
+
+        return finish
+
+    blocks = Blocks(source, size, BLOCK, begin)
+    assert blocks.expect(BLOCK - 1, 2) == b""
+    assert window(blocks.expect, BLOCK, 3 * BLOCK)(BLOCK, 1) == b""
+    assert (begun, taken) == ([(0, BLOCK), (BLOCK, BLOCK), (2 * BLOCK, BLOCK)], [])
+    assert blocks.read(BLOCK, 5) == bytes([1]) * 5
+    blocks.expect(0, 3 * BLOCK)
+    assert (len(begun), taken) == (3, [BLOCK]), "nothing is asked for twice"
+    blocks.expect(3 * BLOCK, size - 3 * BLOCK)
+    assert begun[-1] == (40 * BLOCK, 100)
+    assert len(begun) - len(taken) == AT_ONCE, "the oldest make room"
+    assert blocks.read(2 * BLOCK, 10 * BLOCK)[::BLOCK] == bytes(range(2, 12))
+    assert [blocks.read(number * BLOCK, 1) for number in range(12, 41)] == [bytes([number]) for number in range(12, 41)]
+    assert len(taken) == len(begun)
+    with pytest.raises(DeclinedError):
+        blocks.expect(size, 1)
+
+
+def test_what_was_expected_by_another_process_is_read_again() -> None:
+    def begin(offset: int, length: int) -> Callable[[], bytes]:
+        return lambda: b"of the other process"
+
+    blocks = Blocks(lambda offset, length: bytes(length), 4 * BLOCK, BLOCK, begin)
+    blocks.expect(0, 2 * BLOCK)
+    blocks.forget()
+    assert blocks.read(0, 2 * BLOCK) == bytes(2 * BLOCK)
+
+
+def test_there_is_one_connection_to_spare(raw: Path) -> None:
+    expected = raw.read_bytes()
+    server = QemuNbd(examine(raw))
+    try:
+        assert (server.reserve(), server.reserve()) == (True, False)
+        before = server.begin(0, 512)
+        child = os.fork()
+        if not child:  # nothing of pytest may run in it
+            status = 1
+            with suppress(BaseException):
+                server.use_reserved()
+                status = int(bytes(server.read(MIB, 5000)) != expected[MIB : MIB + 5000])
+            os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert before() == expected[:512], "the first connection is as it was"
+        assert server.read(2 * MIB, 512) == expected[2 * MIB : 2 * MIB + 512]
+    finally:
+        server.close()
+
+
 # Servers that are not qemu-nbd.
 
 HELLO = 28
@@ -211,6 +290,30 @@ def test_requests_are_no_larger_than_the_server_allows() -> None:
         assert client.read(0, 3 * 65_536) == b"".join(bytes([number]) * 65_536 for number in range(3))
         client.close()
     assert lengths == [65_536] * 3
+
+
+def test_answers_may_come_in_another_order_and_an_error_is_of_its_own_request() -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.sendall(READY)
+        connection.recv(HELLO, socket.MSG_WAITALL)
+        requests = [connection.recv(28, socket.MSG_WAITALL) for _ in range(3)]
+        for data in reversed(requests):
+            _, _, _, cookie, offset, length = struct.unpack(">IHHQQI", data)
+            error = 5 if offset == 4096 else 0
+            connection.sendall(struct.pack(">IIQ", 0x67446698, error, cookie))
+            if not error:
+                connection.sendall(bytes([offset >> 12]) * length)
+        connection.recv(28)
+
+    with server(talk) as connection:
+        client = NbdClient(connection)
+        first, second, third = (client.begin(number << 12, 10) for number in range(3))
+        assert first() == bytes(10)
+        for _ in range(2):
+            with pytest.raises(DeclinedError, match="cannot read 10 bytes at 4096: error 5"):
+                second()
+        assert third() == bytes([2]) * 10
+        client.close()
 
 
 def replies(reply: Callable[[int], bytes]) -> Callable[[socket.socket], None]:

@@ -84,7 +84,9 @@ def test_checks_know_facts_and_rules_and_nothing_of_engines_or_reports() -> None
 def test_facts_know_of_engines_only_what_an_engine_is() -> None:
     allowed = frozenset(f"engines.base.{name}" for name in ("Engine", "Filesystem", "PATH_MAX", "Partition", "Stat"))
     assert offenders("facts", "engines", but=allowed) == []
-    assert offenders("facts", "checks", "policy", "policy_model", "reports", "runner", "cli", "process") == []
+    # A copy of this process reads nothing but what facts read.
+    copy = frozenset({"process.fork.Fork"})
+    assert offenders("facts", "checks", "policy", "policy_model", "reports", "runner", "cli", "process", but=copy) == []
 
 
 def test_engines_know_nothing_of_facts_checks_and_reports() -> None:
@@ -141,5 +143,6 @@ def test_only_the_command_line_prints_and_exits() -> None:
         if name.split(".")[0] in TALKERS:
             continue
         used = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute)}
+        used -= {"os._exit"} if name == "process.fork" else set()  # which ends a process that it made
         assert not used & wrong, f"{name}: {used & wrong}"
         assert not {"click"} & {imported.split(".")[0] for imported in imports(tree)}, name

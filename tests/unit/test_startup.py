@@ -62,6 +62,52 @@ def test_libraries_that_are_imported_quickly_do_what_they_do() -> None:
     assert "diskimage_validator.quick_imports" in imported(code)
 
 
+def test_our_expressions_are_compiled_when_they_are_used_and_those_of_others_at_once() -> None:
+    code = (
+        "import re; compiler = re.compile\n"
+        "from diskimage_validator.quick_imports import LatePattern, our_late_patterns\n"
+        "with our_late_patterns():\n"
+        "    from diskimage_validator.facts import os_release, packages\n"
+        "    import textwrap\n"
+        "assert re.compile is compiler\n"
+        "assert isinstance(textwrap.TextWrapper.wordsep_re, re.Pattern)\n"
+        "late = packages._LINE\n"
+        "assert isinstance(late, LatePattern) and late.match('Package: jq') and not late.match(':')\n"
+        "assert late.pattern.startswith('[') and late.flags & re.ASCII\n"
+    )
+    assert "diskimage_validator.quick_imports" in imported(code)
+
+
+def test_what_waits_for_the_end_of_the_program_is_done_and_what_was_written_is_there() -> None:
+    code = (
+        "import atexit, weakref\n"
+        "from diskimage_validator.cli import main\n"
+        "class Kept: pass\n"
+        "kept = Kept(); weakref.finalize(kept, print, 'finalized')\n"
+        "atexit.register(print, 'at the end')\n"
+        "print('written', end=' ')\n"
+        "main()\n"
+    )
+    folder = str(Path(diskimage_validator.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": folder}
+    for arguments, status in ((["--version"], 0), (["validate"], 2)):
+        command = [sys.executable, "-c", code, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        assert done.returncode == status
+        assert done.stdout.startswith("written")
+        assert "at the end" in done.stdout
+        assert "finalized" in done.stdout
+
+
+def test_output_that_cannot_be_written_is_no_success() -> None:
+    command = [sys.executable, "-m", "diskimage_validator", "schema", "policy"]
+    folder = str(Path(diskimage_validator.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": folder}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=environment)
+    assert done.returncode != 0
+
+
 def test_the_api_imports_nothing_before_it_is_used() -> None:
     modules = imported("import diskimage_validator")
     assert {name for name in modules if name.startswith("diskimage_validator")} == {"diskimage_validator"}

@@ -56,6 +56,7 @@ def examine(
     ssh: SshOptions | None = None,
     boot: BootOptions | None = None,
     also: Collection[str] = (),
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Facts, Report]:
     """Return what ``validate`` returns, and the facts behind it. ``also`` names fields of Facts to be read besides."""
@@ -70,6 +71,7 @@ def examine(
         ssh=ssh,
         boot=boot,
         only=also,
+        processes=processes,
         progress=progress,
     )
     return facts, run_checks(policy, facts, now=now, started=started)
@@ -85,11 +87,13 @@ def inspect(
     boot: BootOptions | None = None,
     only: Collection[str] | None = None,
     sharing: "SharedAppliance | None" = None,
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Facts:
     """Return the facts of ``target``, the path of a disk image. Parameters and errors are those of ``validate``.
 
     ``sharing`` lends the guestfs engine an appliance that several targets share, unless the engine is ``boot``.
+    ``processes`` are how many may read at the same time, where the engine can: see ``facts.collect``.
     Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
     besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
     ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
@@ -104,7 +108,7 @@ def inspect(
         asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked), live.registry)
         full = policy.for_engine(engine)
         wanted = {name for check in CHECKS.values() if check.asked(full) for name in check.needs}.union(only or ())
-    look = partial(collect, commands=commands, files=files, asked=asked, progress=progress)
+    look = partial(collect, commands=commands, files=files, asked=asked, processes=processes, progress=progress)
     if engine == BOOT:
         return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:

@@ -3,6 +3,7 @@
 What reads, judges and reports is imported after the image's digest was begun: both take a third of a second.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import UsageError
 from diskimage_validator.model import Severity
 from diskimage_validator.printable import clean_path
-from diskimage_validator.quick_imports import import_quickly
+from diskimage_validator.quick_imports import import_quickly, our_late_patterns
 from diskimage_validator.reports import FACT_WRITERS, WRITERS
 
 if TYPE_CHECKING:
@@ -101,16 +102,17 @@ def validate_command(
     import_quickly()
     if has_digest:
         image_file.begin(Path(targets[0]), image_format=image_format)
-    from diskimage_validator.cli.reports import (
-        Destination,
-        check_destinations,
-        destination,
-        needed_facts,
-        write_reports,
-    )
-    from diskimage_validator.endpoints import Address
-    from diskimage_validator.policy import load_policy
-    from diskimage_validator.runner import examine, run_checks
+    with our_late_patterns():
+        from diskimage_validator.cli.reports import (
+            Destination,
+            check_destinations,
+            destination,
+            needed_facts,
+            write_reports,
+        )
+        from diskimage_validator.endpoints import Address
+        from diskimage_validator.policy import load_policy
+        from diskimage_validator.runner import examine, run_checks
 
     style = "all" if everything else "verdict" if quiet else ""
     destinations = [Destination(report_format, output_file, style), *map(destination, reports)]
@@ -158,6 +160,7 @@ def validate_command(
                 ssh=ssh,
                 boot=boot,
                 also=also,
+                processes=len(os.sched_getaffinity(0)),
                 progress=progress,
             )
     if name is not None:

@@ -100,6 +100,13 @@ class Engine(Paths):
     def expect_walk(self) -> None:
         """Be told that ``walk`` will be asked for the whole target: an engine may begin with it beside other work."""
 
+    def reserve_fork(self) -> bool:
+        """Whether one process that is made by fork(2) after this can read the target, too, at the same time."""
+        return False
+
+    def enter_fork(self) -> None:
+        """Be told that this is that process: what it shares with the other one is the other's from now on."""
+
     def confirm(self) -> None:
         """Raise DeclinedError if it turned out that what was read is not certain, EngineDiedError if a helper is gone.
 

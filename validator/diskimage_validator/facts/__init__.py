@@ -16,6 +16,7 @@ from diskimage_validator.facts.agreement import Agreement
 from diskimage_validator.facts.apt_indices import AptIndices, read_apt_indices
 from diskimage_validator.facts.architecture import Architecture, read_architecture
 from diskimage_validator.facts.base import Unreadable, known
+from diskimage_validator.facts.beside import Beside
 from diskimage_validator.facts.boot import Boot, read_boot
 from diskimage_validator.facts.ca_collect import read_ca_stores
 from diskimage_validator.facts.ca_settings import CaSettings
@@ -120,34 +121,40 @@ class Facts:
 
 FACTS: Final[dict[str, Reader]] = {
     "os": Reader("os-release", lambda scene: read_os_release(scene.engine)),
-    "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family)),
-    "apt_indices": Reader("apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages"))),
-    "architecture": Reader("the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages"))),
-    "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands)),
-    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands"))),
+    "packages": Reader("packages", lambda scene: read_packages(scene.engine, scene.family), beside=True),
+    "apt_indices": Reader(
+        "apt's indices", lambda scene: read_apt_indices(scene.engine, scene.fact("packages")), beside=True
+    ),
+    "architecture": Reader(
+        "the architecture", lambda scene: read_architecture(scene.engine, scene.fact("packages")), beside=True
+    ),
+    "commands": Reader("commands", lambda scene: read_commands(scene.engine, COMMANDS | scene.commands), beside=True),
+    "libraries": Reader("libraries", lambda scene: read_libraries(scene.engine, scene.fact("commands")), beside=True),
     "python": Reader("Python distributions", read_python_packages, whole=True),
     "trust": Reader("the trust store", lambda scene: read_trust_store(scene.engine, scene.family)),
     "ca_stores": Reader("the stores of CAs", read_ca_stores, whole=True),
-    "ca_settings": Reader("settings about CAs", read_ca_settings),
-    "disk": Reader("the disk", lambda scene: read_disk(scene.engine)),
-    "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine)),
-    "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine)),
-    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine)),
-    "endpoints": Reader("what the image would contact", read_endpoints, whole=True),
-    "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine)),
+    "ca_settings": Reader("settings about CAs", read_ca_settings, beside=True),
+    "disk": Reader("the disk", lambda scene: read_disk(scene.engine), beside=True),
+    "kernels": Reader("kernels", lambda scene: read_kernels(scene.engine), beside=True),
+    "growth": Reader("what grows the root file system", lambda scene: read_growth(scene.engine), beside=True),
+    "containers": Reader("the configuration of containers", lambda scene: read_containers(scene.engine), beside=True),
+    "identity": Reader("what identifies a machine", lambda scene: read_identity(scene.engine), beside=True),
     "leftovers": Reader("leftovers", read_leftovers, whole=True),
-    "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine)),
-    "usage": Reader("caches and logs", lambda scene: read_usage(scene.engine)),
-    "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine)),
+    "cloud_init": Reader("cloud-init's data", lambda scene: read_cloud_init(scene.engine), beside=True),
+    "usage": Reader("caches and logs", lambda scene: read_usage(scene.engine), beside=True),
+    "resolv_conf": Reader("resolv.conf", lambda scene: read_resolv_conf(scene.engine), beside=True),
     "file_modes": Reader("file modes", read_file_modes, whole=True),
     "secrets": Reader("private keys and credentials", read_secrets, whole=True),
     "files": Reader("files that the policy names", read_files, whole=True),
-    "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine)),
-    "services": Reader("services", lambda scene: read_services(scene.engine)),
-    "boot": Reader("what boots", lambda scene: read_boot(scene.engine)),
-    "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine)),
-    "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine)),
-    "ssh": Reader("the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts")))),
+    "provenance": Reader("the record of the build", lambda scene: read_provenance(scene.engine), beside=True),
+    "services": Reader("services", lambda scene: read_services(scene.engine), beside=True),
+    "boot": Reader("what boots", lambda scene: read_boot(scene.engine), beside=True),
+    "accounts": Reader("accounts", lambda scene: read_accounts(scene.engine), beside=True),
+    "sudo": Reader("the configuration of sudo", lambda scene: read_sudo(scene.engine), beside=True),
+    "ssh": Reader(
+        "the configuration of sshd", lambda scene: read_ssh(scene.engine, known(scene.fact("accounts"))), beside=True
+    ),
+    "endpoints": Reader("what the image would contact", read_endpoints, whole=True),
     "live_space": Reader("free space", lambda scene: read_live_space(scene.engine)),
     "live_engines": Reader("container engines", lambda scene: read_live_engines(scene.engine)),
     "live_tls": Reader("TLS handshakes", lambda scene: probe_tls(scene.engine, scene.asked.tls)),
@@ -157,7 +164,7 @@ FACTS: Final[dict[str, Reader]] = {
     "live_units": Reader("failed units", lambda scene: read_units(scene.engine)),
     "live_registry": Reader("the work with a registry", lambda s: read_live_registry(s.engine, s.asked.registry)),
 }
-"""How every field of Facts that comes from the target is read."""
+"""How every field of Facts that comes from the target is read. What builds upon what is read beside comes late."""
 
 NOT_COLLECTED: Final = Unreadable(
     "it was not looked at when the facts were collected", "collect the facts with the same policy", "NotCollected"
@@ -171,21 +178,28 @@ def collect(
     files: Iterable[str] = (),
     asked: Asked | None = None,
     only: Collection[str] | None = None,
+    processes: int = 1,
     progress: Progress | None = None,
 ) -> Facts:
     """Read facts from ``engine``.
 
     ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for;
     ``asked`` is what a running system is to connect to. ``only`` names the fields of Facts that are wanted, all if
-    None. Never raises for what is in the target: a fact that cannot be read becomes Unreadable, with the reason. Raises
-    DeclinedError if the engine cannot vouch for them.
+    None. Of several ``processes`` the second is a copy of this one, and reads some of them. Never raises for what is in
+    the target: a fact that cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine
+    cannot vouch for them.
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, asked=asked, progress=progress)
     with engine.remembering():
-        scene.prepare(FACTS if only is None else FACTS.keys() & set(only))
-        found: dict[str, Any] = {
-            name: scene.fact(name) if only is None or name in only else NOT_COLLECTED for name in FACTS
-        }
+        wanted = [name for name in FACTS if only is None or name in only]
+        apart = [name for name in wanted if FACTS[name].beside]
+        with Beside(scene, apart if processes > 1 else []) as beside:
+            scene.await_beside(apart, beside.result)
+            scene.prepare(wanted)
+            for name in wanted:
+                if name not in apart:
+                    scene.fact(name)
+            found: dict[str, Any] = {name: scene.fact(name) if name in wanted else NOT_COLLECTED for name in FACTS}
     engine.confirm()
     target = engine.identity()
     return Facts(

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from packaging.utils import canonicalize_name
-
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.errors import ValidatorError
 from diskimage_validator.facts.base import FactError
@@ -236,6 +234,8 @@ def parse_metadata(data: bytes) -> tuple[str, str]:
         raise FactError("no name or no version in the metadata of a Python distribution", "the file is damaged")
     if len(name) > MAX_VALUE or len(version) > MAX_VALUE:
         raise FactError(f"a name or version of more than {MAX_VALUE} characters", "the file is damaged")
+    from packaging.utils import canonicalize_name  # with all that reads tags of wheels: when there is a name
+
     return canonicalize_name(name), version
 
 

@@ -18,11 +18,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How one field of Facts is read. ``title`` ends the sentence "reading ..."; ``whole``: out of the whole tree."""
+    """How one field of Facts is read. ``title`` ends the sentence "reading ..."; ``whole``: out of the whole tree.
+
+    ``beside``: by a second process, where there is one, while the tree is read: it needs nothing of that.
+    """
 
     title: str
     read: Callable[["Scene"], Any]
     whole: bool = False
+    beside: bool = False
 
 
 class Scene:
@@ -53,10 +57,16 @@ class Scene:
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
+        self._apart: frozenset[str] = frozenset()
+        self._beside: Callable[[], Mapping[str, Any]] | None = None
         self._denied: list[Unreadable] = []
 
     def fact(self, name: str) -> Any:
         """Return the fact that is called ``name`` in Facts, or Unreadable."""
+        if self._beside is not None and name in self._apart:
+            beside, self._beside = self._beside, None
+            self._say("reading the rest")
+            self._found.update(beside())
         if name not in self._found:
             self._found[name] = self._attempt(self._readers[name])
         found = self._found[name]
@@ -76,6 +86,18 @@ class Scene:
                 raise
             except ValidatorError:
                 return  # the facts that need the tree will say so
+
+    def apart(self, names: Iterable[str]) -> dict[str, Any] | None:
+        """Return these facts; None if anything was met on the way that is told elsewhere: notes, missing rights."""
+        self._progress = self._beside = None
+        told = len(self.engine.notes), len(self.engine.denied)
+        facts = {name: self.fact(name) for name in names}
+        self.engine.confirm()
+        return facts if told == (len(self.engine.notes), len(self.engine.denied)) else None
+
+    def await_beside(self, names: Iterable[str], result: Callable[[], Mapping[str, Any]]) -> None:
+        """Be told that ``result`` returns these facts, or none of them, when the first of them is needed."""
+        self._apart, self._beside = frozenset(names), result
 
     @property
     def family(self) -> str:

@@ -46,8 +46,9 @@ class DirectEngine(DiskEngine):
         self._server = QemuNbd(image)
         try:
             self.notes.extend(dict.fromkeys([*image.notes, *self._server.notes]))
-            blocks = Blocks(self._server.read, self._server.size, max(BLOCK, image.cluster_size or 0))
-            self._storage = self._ask(read_storage, blocks.read, self._server.size)
+            block = max(BLOCK, image.cluster_size or 0)
+            self._blocks = Blocks(self._server.read, self._server.size, block, self._server.begin)
+            self._storage = self._ask(read_storage, self._blocks.read, self._server.size, self._blocks.expect)
             if self._storage.table.sector != SECTOR:
                 size = self._storage.table.sector
                 self.notes.append(f"the disk is laid out for sectors of {size} bytes, which few machines have")
@@ -61,6 +62,15 @@ class DirectEngine(DiskEngine):
     def close(self) -> None:
         """End qemu-nbd. Calling it twice is harmless."""
         self._server.close()
+
+    def reserve_fork(self) -> bool:
+        """Whether there is a connection to qemu-nbd for it: one."""
+        return self._declined is None and self._server.reserve()
+
+    def enter_fork(self) -> None:
+        """Read by the connection that was reserved, and forget what was asked for by the other one."""
+        self._server.use_reserved()
+        self._blocks.forget()
 
     def confirm(self) -> None:
         """Raise DeclinedError if anything was declined: what was read besides is not certain either."""

@@ -7,6 +7,8 @@ structured replies nor TLS are asked for, and no command but READ and DISC is ev
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from diskimage_validator.errors import DeclinedError
@@ -49,6 +51,10 @@ class NbdClient:
         self._socket = connection
         self._socket.settimeout(timeout)
         self._cookie = 0
+        self._awaited: dict[int, memoryview] = {}
+        """What was asked for and did not come yet, by cookie: where it goes to."""
+        self._refused: dict[int, int] = {}
+        """Errors of what was asked for, by cookie."""
         self.size = 0
         self.alignment = 1
         self._max_request = MAX_REQUEST
@@ -60,16 +66,30 @@ class NbdClient:
 
     def read(self, offset: int, length: int) -> bytearray:
         """Return exactly ``length`` bytes from ``offset``, in bytes, of the export."""
-        if offset < 0 or length < 0 or offset + length > self.size:
-            raise DeclinedError(f"{length} bytes at {offset} are not within the {self.size} of the disk")
-        data = bytearray(length)
-        view = memoryview(data)
-        done = 0
-        while done < length:
-            part = min(length - done, self._max_request)
-            self._read_into(view[done : done + part], offset + done)
-            done += part
+        self._check(offset, length)
+        if 0 < length <= self._max_request:
+            return self.begin(offset, length)()
+        data = bytearray()
+        while len(data) < length:  # one by one: a server holds the whole of each answer
+            data += self.begin(offset + len(data), min(length - len(data), self._max_request))()
         return data
+
+    def begin(self, offset: int, length: int) -> Callable[[], bytearray]:
+        """Ask for what ``read`` returns, of one request at most, and return a function that waits for it.
+
+        The server may be at work on several at once, and answers them in any order. Who asks for much without taking
+        it keeps the server from answering others.
+        """
+        self._check(offset, length)
+        data = bytearray(length)
+        self._cookie += 1
+        self._awaited[self._cookie] = memoryview(data)
+        self._send(struct.pack(">IHHQQI", REQUEST_MAGIC, 0, CMD_READ, self._cookie, offset, length))
+        return partial(self._finish, self._cookie, data, offset)
+
+    def abandon(self) -> None:
+        """Go without a word: the connection is another process's, too, and that stays."""
+        self._socket.close()
 
     def close(self) -> None:
         """Tell the server that we go, and go. Calling it twice is harmless."""
@@ -77,15 +97,24 @@ class NbdClient:
             self._socket.sendall(struct.pack(">IHHQQI", REQUEST_MAGIC, 0, CMD_DISC, 0, 0, 0))
         self._socket.close()
 
-    def _read_into(self, view: memoryview, offset: int) -> None:
-        self._cookie += 1
-        self._send(struct.pack(">IHHQQI", REQUEST_MAGIC, 0, CMD_READ, self._cookie, offset, len(view)))
-        magic, error, cookie = struct.unpack(">IIQ", self._receive(16))
-        if magic != REPLY_MAGIC or cookie != self._cookie:
-            raise DeclinedError("qemu-nbd sent something that is no reply to our request")
-        if error:
-            raise DeclinedError(f"qemu-nbd cannot read {len(view)} bytes at {offset}: error {error}")
-        self._receive_into(view)
+    def _check(self, offset: int, length: int) -> None:
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise DeclinedError(f"{length} bytes at {offset} are not within the {self.size} of the disk")
+
+    def _finish(self, cookie: int, data: bytearray, offset: int) -> bytearray:
+        """Take answers until the one to ``cookie`` was among them. Return ``data``, where it is then."""
+        while cookie in self._awaited:
+            magic, error, answered = struct.unpack(">IIQ", self._receive(16))
+            view = self._awaited.pop(answered, None)
+            if magic != REPLY_MAGIC or view is None:
+                raise DeclinedError("qemu-nbd sent something that is no reply to our request")
+            if error:
+                self._refused[answered] = error
+            else:
+                self._receive_into(view)
+        if cookie in self._refused:
+            raise DeclinedError(f"qemu-nbd cannot read {len(data)} bytes at {offset}: error {self._refused[cookie]}")
+        return data
 
     def _handshake(self) -> None:
         if self._receive(16) != MAGIC + OPTION_MAGIC:

@@ -3,11 +3,14 @@
 qemu-nbd(8) reads every variant of qcow2 (versions, zlib, zstd, extended L2, any cluster size); it needs no root, no
 kernel module and no virtual machine. The image is hostile input, so it runs with the format stated, read-only, under
 limits, and without network. What is said to it comes over a unix socket in a folder that only we can enter; both
-are removed as soon as we are connected. It serves that one connection and ends with it, even if we are killed.
+are removed as soon as we are connected. It serves our two connections, the second of which is for a process that is
+made by fork(2), and ends with them, even if we are killed.
 """
 
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from diskimage_validator.engines.direct.nbd import NbdClient
@@ -28,7 +31,7 @@ MAX_SOCKET_PATH: Final = 107
 
 
 class QemuNbd:
-    """The disk inside ``image``. ``read`` and ``size`` are those of NbdClient; ``notes`` are for the report.
+    """The disk inside ``image``. ``read``, ``begin`` and ``size`` are NbdClient's; ``notes`` are for the report.
 
     Raises DeclinedError if qemu-nbd is missing, does not start, or does not take the image.
     """
@@ -37,6 +40,8 @@ class QemuNbd:
         self.notes: list[str] = []
         self._image = image
         self._service: Service | None = None
+        self._second: socket.socket | None = None
+        self._reserved = False
         try:
             connection = self._connect(offline=True)
             if connection is None:
@@ -48,7 +53,14 @@ class QemuNbd:
             self._stop()
             raise
         self.size = self._client.size
-        self.read = self._client.read
+
+    def read(self, offset: int, length: int) -> bytearray:
+        """Return bytes of the disk: see NbdClient."""
+        return self._client.read(offset, length)
+
+    def begin(self, offset: int, length: int) -> Callable[[], bytearray]:
+        """Ask for bytes of the disk: see NbdClient."""
+        return self._client.begin(offset, length)
 
     def close(self) -> None:
         """End the connection and the process. Calling it twice is harmless."""
@@ -56,6 +68,19 @@ class QemuNbd:
             self._client.close()
         finally:
             self._stop()
+
+    def reserve(self) -> bool:
+        """Whether the second connection is free. It is no longer: this is for whoever forks next."""
+        free = self._second is not None and not self._reserved
+        self._reserved = True
+        return free
+
+    def use_reserved(self) -> None:
+        """Read by the second connection from now on. The first one is that of the process that forked."""
+        if self._second is None:
+            raise DeclinedError("there is no second connection to qemu-nbd")
+        self._client.abandon()
+        self._client = NbdClient(self._second)
 
     def _greet(self, connection: socket.socket) -> NbdClient:
         """Return the client. The server listens before it opens the image, so it may still end for want of that."""
@@ -69,13 +94,16 @@ class QemuNbd:
         service, self._service = self._service, None
         if service is not None:
             service.stop()
+        if self._second is not None:
+            self._second.close()
 
     def _connect(self, *, offline: bool) -> socket.socket | None:
         """Start the server and return a connection to it; None if it cannot be ``offline`` here, with a note."""
         with TemporaryFolder(_folder()) as folder:
             path = folder.path / "nbd"
             # The path of the image is absolute, so QEMU cannot take a "json:" or "nbd:" in it for a protocol.
-            command = [PROGRAM, "--read-only", "-f", self._image.format, "--socket", str(path), str(self._image.path)]
+            command = [PROGRAM, "--read-only", "--shared=2", "-f", self._image.format, "--socket", str(path)]
+            command.append(str(self._image.path))
             try:
                 self._service = Service(command, limits=LIMITS, offline=offline)
             except EngineError as error:
@@ -85,6 +113,7 @@ class QemuNbd:
             try:
                 while time.monotonic() < deadline:
                     if connection.connect_ex(str(path)) == 0:
+                        self._second = _connected(path)
                         return connection
                     if not self._service.is_running:
                         break
@@ -106,6 +135,15 @@ class QemuNbd:
         if not note:
             raise DeclinedError(f"{PROGRAM} cannot open the image: {said}")
         self.notes.append(note)
+
+
+def _connected(path: Path) -> socket.socket | None:
+    """Return one more connection, None if it cannot be had."""
+    connection = socket.socket(socket.AF_UNIX)
+    if connection.connect_ex(str(path)) == 0:
+        return connection
+    connection.close()
+    return None
 
 
 def _folder() -> str | None:

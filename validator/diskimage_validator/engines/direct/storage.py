@@ -65,20 +65,24 @@ class Storage:
 
 @dataclass(frozen=True)
 class Piece:
-    """A block device: the disk, a partition, a logical volume."""
+    """A block device: the disk, a partition, a logical volume. ``expect``: see Blocks."""
 
     device: str
     read: Read
+    expect: Read
     size: int
     slot: Slot | None = None
 
 
-def read_storage(read: Read, size: int) -> Storage:
-    """Return what is on a disk of ``size`` bytes. Raises DeclinedError unless all of it is known."""
+def read_storage(read: Read, size: int, expect: Read) -> Storage:
+    """Return what is on a disk of ``size`` bytes. Raises DeclinedError unless all of it is known.
+
+    ``read`` and ``expect`` are those of Blocks.
+    """
     table = read_table(read, size)
     types: dict[str, str] = {}
     opened: dict[str, Opened] = {}
-    pending = list(_pieces(table, read, size))
+    pending = list(_pieces(table, read, expect, size))
     grouped = False
     while pending:
         piece = pending.pop(0)
@@ -87,7 +91,10 @@ def read_storage(read: Read, size: int) -> Storage:
             if grouped or table.sector != SECTOR:
                 raise DeclinedError(f"{piece.device} is a second physical volume of LVM, or one with large sectors")
             grouped = True
-            pending += [Piece(one.device, one.reader(piece.read), one.size) for one in read_lvm(piece.read, piece.size)]
+            pending += [
+                Piece(one.device, one.reader(piece.read), one.reader(piece.expect), one.size)
+                for one in read_lvm(piece.read, piece.size)
+            ]
             continue
         if kind in (SWAP, UNKNOWN):
             types[piece.device] = kind
@@ -102,13 +109,14 @@ def read_storage(read: Read, size: int) -> Storage:
     return Storage(table, types, opened)
 
 
-def _pieces(table: Table, read: Read, size: int) -> Iterator[Piece]:
+def _pieces(table: Table, read: Read, expect: Read, size: int) -> Iterator[Piece]:
     if table.kind == "none":
-        yield Piece(DEVICE, read, size)
+        yield Piece(DEVICE, read, expect, size)
     for slot in table.slots:
         if not slot.container:
             one = slot.partition
-            yield Piece(one.device, window(read, one.start, one.size), one.size, slot)
+            start, length = one.start, one.size
+            yield Piece(one.device, window(read, start, length), window(expect, start, length), length, slot)
 
 
 def _open(piece: Piece, kind: str) -> Opened:
@@ -133,7 +141,7 @@ def _open_fat(piece: Piece) -> Opened:
 
 def _open_ext(piece: Piece) -> Opened:
     kind = ext_type(piece.read, piece.device)
-    reader = ExtFilesystem(piece.read, piece.size)
+    reader = ExtFilesystem(piece.read, piece.size, piece.expect)
     info = reader.info
     facts = Filesystem(
         device=piece.device,

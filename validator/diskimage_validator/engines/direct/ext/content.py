@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from diskimage_validator.engines.direct.ext.extents import extent_runs
+from diskimage_validator.engines.direct.ext.extents import HEADER, LEAF, extent_runs
 from diskimage_validator.engines.direct.ext.indirect import mapped_runs
 from diskimage_validator.engines.direct.ext.inodes import EXTENTS, Inode
 from diskimage_validator.engines.direct.ext.runs import Space
@@ -33,6 +33,20 @@ def read_content(space: Space, inode: Inode, offset: int, size: int) -> bytes:
     if at < end:
         parts.append(bytes(end - at))
     return b"".join(parts)
+
+
+def first_block(inode: Inode) -> int | None:
+    """Return the block in which an inode's content most likely begins, None if that is not in the inode itself.
+
+    Nothing of it is checked: it is good for expectations only.
+    """
+    if not inode.flags & EXTENTS:
+        return int.from_bytes(inode.root[:4], "little") or None
+    _, entries, _, depth = HEADER.unpack_from(inode.root)
+    if depth or not entries:
+        return None
+    _, _, upper, lower = LEAF.unpack_from(inode.root, HEADER.size)
+    return int(upper << 32 | lower)
 
 
 def read_link(space: Space, inode: Inode) -> bytes:

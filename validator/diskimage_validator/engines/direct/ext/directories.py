@@ -8,11 +8,12 @@ import stat
 from typing import Final
 
 from diskimage_validator.engines.base import Stat
-from diskimage_validator.engines.direct.ext.content import read_content
+from diskimage_validator.engines.direct.ext.content import first_block, read_content
 from diskimage_validator.engines.direct.ext.directory import find_entry, parse_directory
 from diskimage_validator.engines.direct.ext.directory_checksum import check_directory
-from diskimage_validator.engines.direct.ext.inodes import ROOT, Inodes
+from diskimage_validator.engines.direct.ext.inodes import ROOT, Inode, Inodes
 from diskimage_validator.engines.direct.ext.runs import Space
+from diskimage_validator.engines.direct.ext.volume import WINDOW_BITS
 from diskimage_validator.errors import DeclinedError, EntryNotFoundError
 
 INDEXED: Final = 0x1000
@@ -24,6 +25,8 @@ ALL_NAMES: Final = 4_000_000
 """What is read of all directories together. A node has a thousandth of the names."""
 FILES: Final = 200_000
 """Entries whose inode is kept after their directory was scanned: they may be read next."""
+AHEAD: Final = 64
+"""Directories in a directory that are on their way while it is worked upon: those that a walk enters next."""
 HELD: Final = 4 << 20
 """Bytes of directories that are kept: whoever looks for one name often looks for its neighbours next."""
 
@@ -44,6 +47,7 @@ class Directories:
         self._bytes = self._names = 0
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
+        self._expected: dict[int, Inode] = {}
 
     def find(self, path: str) -> int | None:
         """Return the inode of ``path``, None if there is no such entry."""
@@ -68,15 +72,30 @@ class Directories:
         stats = self._inodes.stats(numbers)
         found = list(zip(names, stats, strict=True))
         prefix = path.rstrip("/")
+        below = []
         for (name, entry), number in zip(found, numbers, strict=True):
             if entry.mode & 0xF000 == stat.S_IFDIR:
                 self._enter(f"{prefix}/{name}", number)
+                below.append((name, number, entry))
+        if below:
+            self._expect(below)
         folder = self._numbers[path]
         if folder not in self._children and self._kept < FILES:
             self._kept += len(names)
             self._children[folder] = dict(zip(names, numbers, strict=True))
             self._stats.update(zip(numbers, stats, strict=True))
         return found
+
+    def _expect(self, folders: list[tuple[str, int, Stat]]) -> None:
+        """Have the first blocks of directories on their way, in the order in which Engine.walk scans them."""
+        folders.sort(reverse=True)
+        windows: dict[int, None] = {}
+        for _, number, entry in folders[:AHEAD]:
+            inode = self._expected[number] = self._inodes.inode(number, known=entry)
+            block = first_block(inode)
+            if block is not None:
+                windows[block * self._space.block_size >> WINDOW_BITS] = None
+        self._space.volume.expect(windows)
 
     def _parse(self, path: str) -> tuple[list[str], list[int]]:
         """Return names and inodes of what is in a directory."""
@@ -124,7 +143,7 @@ class Directories:
         held = self._held.get(number)
         if held is not None:
             return held
-        inode = self._inodes.inode(number, known=self._stats.get(number))
+        inode = self._expected.pop(number, None) or self._inodes.inode(number, known=self._stats.get(number))
         block_size = self._space.block_size
         if not stat.S_ISDIR(inode.mode):
             raise DeclinedError(f"ext: inode {number} is no directory")

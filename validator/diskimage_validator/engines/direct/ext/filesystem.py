@@ -21,10 +21,14 @@ class ExtFilesystem:
     ``read`` gets (offset, length) in bytes and returns exactly ``length`` bytes of the volume. A path is absolute
     within the file system, and no component but the last one is a symbolic link; what is not UTF-8 is
     surrogate-escaped. Everything here raises DeclinedError, with the reason, for what cannot be read with certainty.
+
+    ``expect`` is told, in the same way, what ``read`` will be asked for soon, so that it can be on its way.
     """
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
-        volume = Volume(read, size)
+    def __init__(
+        self, read: Callable[[int, int], bytes], size: int, expect: Callable[[int, int], object] | None = None
+    ) -> None:
+        volume = Volume(read, size, expect)
         superblock = read_superblock(volume)
         groups = read_groups(volume, superblock)
         self._space = Space(volume, superblock)

@@ -37,6 +37,8 @@ CONTENT: Final = struct.Struct("<28xII4x60sII8xHH8x")
 """Sectors, flags, i_block, generation, block of attributes, upper half of the first and of the last."""
 PARTS: Final = 64
 """Windows that are kept in both forms: 8 MiB."""
+AHEAD: Final = 3
+"""Windows of a table that are on their way while one is read: a walk needs most of them, one after the other."""
 IDENTITY: Final = struct.Struct("<II")
 """Number and generation: where the checksums of an inode and of its blocks begin."""
 
@@ -72,7 +74,7 @@ class Inodes:
     """The inodes of a file system by number. DeclinedError for those that the kernel would call corrupted."""
 
     def __init__(self, volume: Volume, superblock: Superblock, groups: Groups) -> None:
-        self._window_of = volume.window
+        self._volume = volume
         self._superblock = superblock
         self._per_group = superblock.inodes_per_group
         self._size = superblock.inode_size
@@ -86,7 +88,7 @@ class Inodes:
 
     def stats(self, numbers: Iterable[int]) -> list[Stat]:
         """Return what lstat(2) says of inodes that a directory names."""
-        return self._stats(numbers, self._superblock.first_inode)
+        return self._stats(numbers, self._superblock.first_inode, ahead=AHEAD)
 
     def stat(self, number: int) -> Stat:
         """Return what lstat(2) says of one that a directory names, or of the root directory."""
@@ -118,7 +120,7 @@ class Inodes:
         """Return a window. The tables begin with a block, and an inode's size is a power of two: none is cut."""
         part = self._parts.get(window)
         if part is None:
-            raw = self._window_of(window)
+            raw = self._volume.window(window)
             part = Part(raw, b"" if self._seed is None else self._without_checksums(raw))
             if len(self._parts) >= PARTS:
                 del self._parts[next(iter(self._parts))]
@@ -133,8 +135,11 @@ class Inodes:
                 data[start::size] = bytes(len(range(start, len(data), size)))
         return bytes(data)
 
-    def _stats(self, numbers: Iterable[int], first: int) -> list[Stat]:
-        """Return what inodes say, whose numbers have to be from ``first`` on. One loop: it is most of a walk's work."""
+    def _stats(self, numbers: Iterable[int], first: int, *, ahead: int = 0) -> list[Stat]:
+        """Return what inodes say, whose numbers have to be from ``first`` on. One loop: it is most of a walk's work.
+
+        So many windows ``ahead`` of a new one are expected.
+        """
         unpack, room, size_of_inode, seed = self._fields.unpack_from, self._extra_room, self._size, self._seed
         tables, used, per_group, last = self._tables, self._used, self._per_group, self._superblock.inodes
         found = []
@@ -146,6 +151,9 @@ class Inodes:
             at = tables[group] + index * size_of_inode
             if at >> WINDOW_BITS != held:
                 held = at >> WINDOW_BITS
+                if ahead and held not in self._parts:
+                    end = tables[group] + used[group] * size_of_inode - 1 >> WINDOW_BITS
+                    self._volume.expect(range(held, min(held + ahead, end) + 1))
                 raw, summed = self._part(held)
             at &= WINDOW - 1
             (

@@ -1,6 +1,6 @@
 """Bytes of the volume, read in windows that are kept for a while."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from diskimage_validator.errors import DeclinedError
@@ -13,12 +13,26 @@ KEPT: Final = 64
 
 
 class Volume:
-    """The file system's bytes. ``read`` gets (offset, length) and returns exactly ``length`` bytes or raises."""
+    """The file system's bytes. ``read`` gets (offset, length) and returns exactly ``length`` bytes or raises.
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+    ``expect`` gets the same, beforehand, and returns at once.
+    """
+
+    def __init__(
+        self, read: Callable[[int, int], bytes], size: int, expect: Callable[[int, int], object] | None = None
+    ) -> None:
         self.size = size
         self._read = read
+        self._expect = expect
         self._windows: dict[int, bytes] = {}
+
+    def expect(self, numbers: Iterable[int]) -> None:
+        """Be told of windows that will be asked for soon. One that is not on the volume is left out."""
+        if self._expect is not None:
+            for number in numbers:
+                offset = number << WINDOW_BITS
+                if number not in self._windows and 0 <= offset < self.size:
+                    self._expect(offset, min(WINDOW, self.size - offset))
 
     def window(self, number: int) -> bytes:
         """Return the bytes from ``number * WINDOW``: WINDOW of them, fewer at the end of the volume."""
