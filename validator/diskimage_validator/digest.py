@@ -16,6 +16,9 @@ from typing import Final
 from diskimage_validator.errors import TargetError
 from diskimage_validator.process.beside import Background
 
+NICE: Final = 14
+"""How much the digest steps back, by nice(2): nobody waits for it before all else is done, and two processors have more
+to do until then."""
 _PROGRAM: Final = "import hashlib, sys; print(hashlib.file_digest(sys.stdin.buffer.raw, 'sha256').hexdigest())"
 
 
@@ -32,7 +35,7 @@ class Digest:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             self._state = self._now()
-            self._process = Background([sys.executable, "-I", "-S", "-c", _PROGRAM], stdin=self._file)
+            self._process = Background([sys.executable, "-I", "-S", "-c", _PROGRAM], stdin=self._file, nice=NICE)
         except BaseException:
             os.close(self._file)
             raise
@@ -41,6 +44,7 @@ class Digest:
     def result(self) -> str:
         """Return the digest in lower-case hex. Raises TargetError if the file was written to since the beginning."""
         if not self._value:
+            self._process.hurry()
             value = self._process.result().strip()
             if self._now() != self._state:
                 raise TargetError(f"{self.path}: the file changed while it was read", "validate it when it is complete")

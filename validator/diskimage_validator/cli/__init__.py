@@ -1,10 +1,13 @@
 """The command ``diskimage-validator``. Only this package and ``cli_console`` print; only this module exits."""
 
+import atexit
 import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, NoReturn
 
 import click
@@ -70,15 +73,27 @@ def main() -> NoReturn:
     _be_quick()
     # What ends us by default would leave temporary folders behind; this way, everything is closed on the way out.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    status = run()
-    gc.freeze()  # the search for garbage at the end of a process finds none either, among all that there is
+    _leave(run())
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit, without freeing first all that there is, object by object: the end of the process does it at once.
+
+    What waits for the end of the program is done as ever: open files and temporary folders have functions for it.
+    """
+    if threading.active_count() == 1:
+        atexit._run_exitfuncs()  # noqa: SLF001 - of what sys.exit does, all that is not for memory
+        with suppress(OSError, ValueError):  # else the interpreter has to say it
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
     sys.exit(status)
 
 
 def _be_quick() -> None:
     """Prepare this process, which is ours alone and soon over, for a quick start."""
     # Modules and facts stay to the end: looking for garbage among them every 700 objects finds none.
-    gc.set_threshold(100_000, 50, 1000)
+    gc.set_threshold(1_000_000, 50, 1000)
     # pydantic would read the metadata of every installed distribution, in search of plug-ins that we do not want.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 

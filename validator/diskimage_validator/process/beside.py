@@ -1,6 +1,7 @@
 """Programs that run beside us: one that serves until it is stopped, one that computes until its answer is needed."""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import IO
@@ -93,8 +94,11 @@ class Background:
     Like a Service it ends when the thread that started it does.
     """
 
-    def __init__(self, command: Sequence[str], *, stdin: int) -> None:
-        """Start ``command`` with the open file ``stdin``. Raises EngineError if setpriv(1) is missing."""
+    def __init__(self, command: Sequence[str], *, stdin: int, nice: int = 0) -> None:
+        """Start ``command`` with the open file ``stdin``, as much nicer than we are. Raises EngineError.
+
+        For it needs setpriv(1).
+        """
         need("setpriv")
         self.name = command[0]
         self._process = subprocess.Popen(
@@ -105,6 +109,13 @@ class Background:
             env=LOCALE,
             text=True,
         )
+        with contextlib.suppress(OSError):  # it has ended
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, os.getpriority(os.PRIO_PROCESS, 0) + nice)
+
+    def hurry(self) -> None:
+        """Be no nicer than we are, as far as the system lets us say so: it is waited for now."""
+        with contextlib.suppress(OSError):  # without CAP_SYS_NICE, or it has ended
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, os.getpriority(os.PRIO_PROCESS, 0))
 
     def result(self) -> str:
         """Return the output, once. Raises EngineError if the program failed."""
