@@ -56,8 +56,15 @@ def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     mutation.change(draft)
     policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
     commands, files = policy.rules.commands.names, policy.rules.files.paths
-    wanted = USUAL | ({"package_files"} if policy.rules.packages.intact else set())
-    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands, files=files, only=wanted)))
+    intact = policy.rules.packages.intact
+    facts = collect(
+        draft,
+        commands=commands,
+        files=files,
+        intact=intact.packages if intact else (),
+        only=USUAL | ({"package_files"} if intact else set()),
+    )
+    found = unexpected(mutation, run_checks(policy, facts))
     if not found:
         FOUND.setdefault(subject.family, []).append(mutation.id)
     return found
