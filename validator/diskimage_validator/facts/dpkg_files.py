@@ -28,8 +28,8 @@ INFO: Final = "/var/lib/dpkg/info"
 DIVERSIONS: Final = "/var/lib/dpkg/diversions"
 MAX_LIST: Final = 32 * 1024 * 1024
 """Bytes of one list; a kernel's has half a MiB."""
-MAX_LISTS: Final = 256 * 1024 * 1024
-"""Bytes of all lists."""
+MAX_LISTS: Final = 128 * 1024 * 1024
+"""Bytes of all lists; a full desktop's have 60 MiB."""
 MD5: Final = "md5"
 
 

@@ -14,9 +14,9 @@ from diskimage_validator.printable import clean_path, decode
 FOLDER: Final = "/etc/dpkg/dpkg.cfg.d"
 FILE: Final = "/etc/dpkg/dpkg.cfg"
 MAX_FILE: Final = 1024 * 1024
-MAX_FILTERS: Final = 500
+MAX_FILTERS: Final = 200
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-_LINE: Final = re.compile(r"\s*path-(?P<kind>exclude|include)(?:\s*=\s*|\s+)(?P<pattern>\S.*?)\s*", re.ASCII)
+_OPTION: Final = re.compile(r"path-(exclude|include)(?=[\s=])", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,19 @@ def parse_filters(data: bytes) -> list[Filter]:
     """Return the filters in a configuration file of dpkg. Raises FactError for a pattern that is too long."""
     found = []
     for line in decode(data).split("\n"):
-        match = _LINE.fullmatch(line)
+        option = line.strip()
+        match = _OPTION.match(option)
         if match is None:
             continue
-        pattern = match["pattern"].strip('"')
+        pattern = _unquoted(option[match.end() :].lstrip().removeprefix("=").lstrip())
         if len(pattern) > MAX_PATTERN:
             raise FactError(f"dpkg has a filter of {len(pattern)} characters")
-        found.append(Filter(pattern, match["kind"] == "include"))
+        found.append(Filter(pattern, match[1] == "include"))
     return found
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def is_excluded(path: str, filters: Sequence[Filter]) -> bool:

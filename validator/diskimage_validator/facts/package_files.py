@@ -124,6 +124,7 @@ class _Comparison:
         self._notes = notes
         waiting: dict[str, list[tuple[Brought, int]]] = defaultdict(list)
         for file in notes.files:
+            self._check_time()
             try:
                 size = self._look(file)
             except DeclinedError:
@@ -173,8 +174,7 @@ class _Comparison:
 
     def _hold(self, batch: list[Brought], algorithm: str) -> None:
         """Hold the content of files against what was noted."""
-        if time.monotonic() > self._until:
-            raise FactError(f"reading the files of the packages took more than {MAX_SECONDS:.0f} s")
+        self._check_time()
         found = self._engine.digests([file.place for file in batch], algorithm)
         for file in batch:
             actual = found[file.place]
@@ -187,6 +187,10 @@ class _Comparison:
             elif actual != file.digest:
                 self.files -= 1
                 self._differ(file, "changed", f"{algorithm}:{actual}")
+
+    def _check_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise FactError(f"reading the files of the packages took more than {MAX_SECONDS:.0f} s")
 
     def _differ(self, file: Brought, kind: str, actual: str = "") -> None:
         """Note a difference, unless the package manager knows the reason. It counts as held either way."""

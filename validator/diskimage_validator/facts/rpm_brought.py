@@ -49,11 +49,12 @@ def read_rpm_files(engine: Engine, database: str, wanted: Callable[[str], bool])
             name = header.text(NAME)
             if name != PUBLIC_KEY and wanted(name):
                 notes.packages += 1
-                _add(header, name, notes)
+                add_files(header, name, notes)
     return notes
 
 
-def _add(header: Header, name: str, notes: Notes) -> None:
+def add_files(header: Header, name: str, notes: Notes) -> None:
+    """Add the files of the package ``name`` to ``notes``. Raises FactError if its header contradicts itself."""
     label = f"{name}.{header.text(ARCH)}"
     modes = header.shorts(MODES)
     count = len(modes)
