@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from diskimage_validator.facts.base import FactError
+from diskimage_validator.printable import clean_path
 
 LOCAL: Final = ":"
 """Who has diverted a file, if that was the administrator and no package."""
@@ -86,6 +87,6 @@ def parse_conffiles(data: bytes) -> dict[tuple[str, str], dict[str, str]]:
 def _add_conffile(line: str, files: dict[str, str], package: str) -> None:
     match = _CONFFILE.fullmatch(line)
     if match is None:
-        raise FactError(f"a configuration file of {package} has no path and MD5: '{line[:80]}'")
+        raise FactError(clean_path(f"a configuration file of {package} has no path and MD5: '{line[:80]}'"))
     if match[2] != "newconffile" and not match[3]:
         files[match[1]] = match[2]
