@@ -14,10 +14,8 @@ from diskimage_validator.engines.base import Engine
 from diskimage_validator.errors import DeclinedError, EntryNotFoundError, PermissionDeniedError, ValidatorError
 from diskimage_validator.facts.base import FactError, known
 from diskimage_validator.facts.brought_files import Brought, Notes
-from diskimage_validator.facts.dpkg_files import read_dpkg_files
 from diskimage_validator.facts.packages import Packages
 from diskimage_validator.facts.reading import Problem
-from diskimage_validator.facts.rpm_brought import read_rpm_files
 from diskimage_validator.facts.scene import Scene
 from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
@@ -99,11 +97,16 @@ def read_package_files(scene: Scene) -> PackageFiles:
 
 
 def _read_notes(engine: Engine, packages: Packages, asked: Iterable[str]) -> Notes:
+    # Imported where files are read, which is seldom: most runs are over in less than a second.
     def wanted(name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in asked)
 
     if packages.manager == "rpm":
+        from diskimage_validator.facts.rpm_brought import read_rpm_files
+
         return read_rpm_files(engine, packages.path, wanted)
+    from diskimage_validator.facts.dpkg_files import read_dpkg_files
+
     # Of a package that is half-installed nobody knows how far its files came; that it is so is a failure of its own.
     chosen = [one for one in packages.present if one.state != "half-installed" and wanted(one.name)]
     return read_dpkg_files(engine, packages.path, chosen)
