@@ -23,10 +23,14 @@ A, B = "0" * 31 + "a", "0" * 31 + "b"
         (f"{A}  ./usr/bin/jq", "/usr/bin/jq"),
         (f"{A}  /usr/bin/jq", "/usr/bin/jq"),
         (f"{A} *usr/bin/jq", "/usr/bin/jq"),
+        (f"{A}  .//./usr/./bin/jq", "/usr/./bin/jq"),
+        (f"{A}  .hidden", "/.hidden"),
+        (f"{A}  {'./' * 1_000_000}x", "/x"),
         (f"{A}   with space ", "/ with space "),
         (f"{A}  a\rb", "/a\rb"),
         (f"{A.upper()}  x", "/x"),
     ],
+    ids=lambda text: text[:60],
 )
 def test_sums_are_of_absolute_paths(line: str, path: str) -> None:
     assert parse_md5sums(f"{line}\n".encode()) == {path: A}

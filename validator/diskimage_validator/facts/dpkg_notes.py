@@ -13,6 +13,8 @@ from diskimage_validator.printable import clean_path
 LOCAL: Final = ":"
 """Who has diverted a file, if that was the administrator and no package."""
 _SUM: Final = re.compile(r"([0-9a-fA-F]{32}) [ *]?(.+)", re.DOTALL)
+_FRONT: Final = re.compile(r"\A(?:\.?/)+")
+"""What dpkg's path_skip_slash_dotslash() takes away."""
 _CONFFILE: Final = re.compile(r" (/.+?) ([0-9a-f]{32}|newconffile)((?: obsolete| remove-on-upgrade)*)\s*", re.ASCII)
 
 Diversions = dict[str, tuple[str, str]]
@@ -34,15 +36,8 @@ def parse_md5sums(data: bytes) -> dict[str, str]:
         match = _SUM.fullmatch(line)
         if match is None:
             raise FactError(f"line {number} is no MD5 and path")
-        found["/" + _relative(match[2])] = match[1].lower()
+        found["/" + _FRONT.sub("", match[2], count=1)] = match[1].lower()
     return found
-
-
-def _relative(path: str) -> str:
-    """Return ``path`` without slashes and ``./`` in front, as dpkg's path_skip_slash_dotslash()."""
-    while path.startswith(("/", "./")):
-        path = path[1 if path.startswith("/") else 2 :]
-    return path
 
 
 def parse_list(data: bytes) -> set[str]:
