@@ -14,14 +14,14 @@ import pytest
 from diskimage_validator.engines.directory import DirectoryEngine
 from diskimage_validator.engines.ssh.engine import UNTOLD, SshEngine
 from diskimage_validator.errors import EngineError, EntryNotFoundError, PermissionDeniedError
-from diskimage_validator.facts import FACTS, dump
+from diskimage_validator.facts import USUAL, dump
 from diskimage_validator.model import Report, Status
 from diskimage_validator.policy import load_policy
 from diskimage_validator.runner import inspect, validate
 from tests.functional.ssh_node import BEFORE_1970, Node, run_node
 from tests.support.sshd import SFTP_SERVER, Server, serve
 
-AT_REST = [name for name in FACTS if not name.startswith("live_") and name != "registry_proof"]
+AT_REST = [name for name in USUAL if not name.startswith("live_") and name != "registry_proof"]
 """Facts that a folder has, too."""
 POLICY = """\
 version: 1

@@ -14,7 +14,7 @@ from diskimage_validator import open_target
 from diskimage_validator.comparison.agreement import agreement
 from diskimage_validator.engines.guestfs import GuestfsEngine
 from diskimage_validator.errors import DeclinedError, TargetError
-from diskimage_validator.facts import FACTS, Facts, collect, replay
+from diskimage_validator.facts import USUAL, Facts, collect, replay
 from diskimage_validator.facts.disk import DiskFacts
 from diskimage_validator.runner import inspect
 from tests.functional.layouts import BIOS_BOOT, ESP, XFS_MIB, Layout, Part, Tree, made_disks
@@ -98,7 +98,7 @@ OF_THE_DISK = ("target.", "disk")
 """What a folder has not, or has otherwise."""
 OF_A_RUNNING_SYSTEM = ("live_",)
 """What only a node that runs can tell, and none of these is asked."""
-AT_REST = [name for name in FACTS if not name.startswith(OF_A_RUNNING_SYSTEM)]
+AT_REST = [name for name in USUAL if not name.startswith(OF_A_RUNNING_SYSTEM)]
 
 
 def disk_name(layout: str, content: str) -> str:

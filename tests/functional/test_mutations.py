@@ -14,7 +14,7 @@ import pytest
 
 from diskimage_validator.engines.base import Engine
 from diskimage_validator.engines.open import open_target
-from diskimage_validator.facts import collect
+from diskimage_validator.facts import USUAL, collect
 from diskimage_validator.runner import run_checks
 from tests.functional.conftest import BuiltImage
 from tests.mutations import MUTATIONS, suite_policy
@@ -56,7 +56,15 @@ def wrong(subject: Subject, mutation: Mutation, folder: Path) -> list[str]:
     mutation.change(draft)
     policy = suite_policy(subject.family, [subject.authority], folder, mutation.rules)
     commands, files = policy.rules.commands.names, policy.rules.files.paths
-    found = unexpected(mutation, run_checks(policy, collect(draft, commands=commands, files=files)))
+    intact = policy.rules.packages.intact
+    facts = collect(
+        draft,
+        commands=commands,
+        files=files,
+        intact=intact.packages if intact else (),
+        only=USUAL | ({"package_files"} if intact else set()),
+    )
+    found = unexpected(mutation, run_checks(policy, facts))
     if not found:
         FOUND.setdefault(subject.family, []).append(mutation.id)
     return found

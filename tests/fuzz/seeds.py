@@ -86,7 +86,8 @@ def loader_cache() -> Iterable[bytes]:
 
 
 def rpm_headers() -> Iterable[bytes]:
-    return PACKAGES
+    files = rpm_databases.brings({"/usr/bin/jq": b"jq", "/usr/bin/j": "jq"})
+    return (*PACKAGES, rpm_databases.package("jq", **files))
 
 
 def rpm_sqlite() -> Iterable[bytes]:

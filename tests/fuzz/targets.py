@@ -18,8 +18,10 @@ from diskimage_validator.engines.direct.partitions import read_table
 from diskimage_validator.engines.direct.storage import FileSystem
 from diskimage_validator.errors import PolicyError, UsageError
 from diskimage_validator.facts import openpgp
+from diskimage_validator.facts.brought_files import Notes
 from diskimage_validator.facts.elf_dynamic import parse_dynamic
 from diskimage_validator.facts.library_paths import parse_cache
+from diskimage_validator.facts.rpm_brought import add_files
 from diskimage_validator.facts.rpm_database import _package
 from diskimage_validator.facts.rpm_header import NAME, Header
 from diskimage_validator.image_file import _inspect_header
@@ -53,6 +55,13 @@ NODE: Final[dict[str, Entry]] = {
     "/etc/shadow": "root:*:19000:0:99999:7:::\nzuul:!:19000::::::\n",
 }
 BLS: Final[dict[str, Entry]] = {path: entry for path, entry in NODE.items() if "/grub" not in path}
+BROUGHT: Final[dict[str, Entry]] = {
+    images.STATUS: images.stanza("tool") + "Conffiles:\n /etc/tool.conf 0123456789abcdef0123456789abcdef\n",
+    "/var/lib/dpkg/info/tool.md5sums": "0123456789abcdef0123456789abcdef  usr/bin/tool\n",
+    "/var/lib/dpkg/info/tool.list": "/.\n/usr/bin/tool\n",
+    "/usr/bin/jq": images.program(),
+}
+"""A package of which no file is there, so that every reason for that is looked for."""
 CERTIFI: Final = "/usr/lib/python3/dist-packages/certifi"
 
 _TEXTS: Final[dict[str, tuple[str, ...]]] = {
@@ -133,6 +142,14 @@ _TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "provenance": ("/etc/image-provenance.json",),
 }
 """Fields of Facts to the files of text that they read."""
+_LISTS: Final = (
+    images.STATUS,
+    "/var/lib/dpkg/info/tool.md5sums",
+    "/var/lib/dpkg/info/tool.list",
+    "/var/lib/dpkg/diversions",
+    "/etc/dpkg/dpkg.cfg",
+)
+"""What dpkg notes of files, and what it was told to leave out."""
 _NODE_TEXTS: Final[dict[str, tuple[str, ...]]] = {
     "services": (
         "/etc/systemd/system/ssh.service",
@@ -240,7 +257,9 @@ def _partitions(data: bytes) -> Any:
 
 def _rpm_header(data: bytes) -> Any:
     header = Header(data)
-    return _package(header.text(NAME), header)
+    notes = Notes()
+    add_files(header, header.text(NAME), notes)
+    return [_package(header.text(NAME), header), len(notes.files)]
 
 
 _FUNCTIONS: Final = (
@@ -289,6 +308,7 @@ TARGETS: Final[dict[str, Target]] = {
         *_BINARIES,
         *(of_fact(fact, path) for fact in _TEXTS for path in _TEXTS[fact]),
         *(of_fact(fact, path, base=NODE) for fact in _NODE_TEXTS for path in _NODE_TEXTS[fact]),
+        *(of_fact("package_files", path, base=BROUGHT) for path in _LISTS),
         of_fact("growth", "/etc/cloud/cloud.cfg", base=CLOUD_INIT),
         of_fact("boot", "/boot/extlinux/extlinux.conf", base=BLS),
         of_fact("boot", "/boot/loader/entries/a.conf", base=BLS),

@@ -11,6 +11,7 @@ from tests.support.mutations import Draft, Mutation
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 LISTS = "/var/lib/apt/lists"
 PYTHON = "/usr/lib/python3/dist-packages"
+DOCUMENT = "/usr/share/doc/jq/copyright"
 
 RULES: dict[str, Any] = {
     "packages": {
@@ -120,6 +121,39 @@ def without_loader(draft: Draft) -> None:
     draft.remove(draft.resolve("/lib64/ld-linux-x86-64.so.2"))
 
 
+def diverted(path: str) -> Callable[[Draft], None]:
+    """Divert a file of a package, and put something in either place."""
+
+    def change(draft: Draft) -> None:
+        draft.append("/var/lib/dpkg/diversions", f"{path}\n{path}.theirs\n:\n")
+        draft.write(f"{path}.theirs", "theirs, changed")
+        draft.write(path, "ours")
+
+    return change
+
+
+def _of_files() -> Iterator[Mutation]:
+    """Yield defects of the files that packages brought, which nothing but reading them finds."""
+
+    def deb(name: str, change: Callable[[Draft], None], subject: str, **rules: object) -> Mutation:
+        expected = frozenset({("packages-intact", subject)})
+        return Mutation(name, "deb", change, expected, {"packages": {"intact": rules}})
+
+    info = "/var/lib/dpkg/info/jq"
+    yield deb("package-file-changed", lambda draft: draft.append(DOCUMENT, "x"), DOCUMENT)
+    yield deb("package-file-emptied", replaced(DOCUMENT, b"", 0o644), DOCUMENT)
+    yield deb("package-file-removed", lambda draft: draft.remove(DOCUMENT), DOCUMENT)
+    yield deb("package-file-diverted-and-changed", diverted(DOCUMENT), f"{DOCUMENT}.theirs")
+    yield deb("package-digests-removed", lambda draft: draft.remove(f"{info}.md5sums"), "jq")
+    yield deb("package-digests-damaged", lambda draft: draft.append(f"{info}.md5sums", "x"), f"{info}.md5sums")
+    yield deb(
+        "package-configuration-edited",
+        lambda draft: draft.append("/etc/bash.bashrc", "# edited\n"),
+        "/etc/bash.bashrc",
+        configuration=True,
+    )
+
+
 def _mutations() -> Iterator[Mutation]:
     def deb(name: str, change: Callable[[Draft], None], *expected: tuple[str, str]) -> Mutation:
         return Mutation(name, "deb", change, frozenset(expected))
@@ -190,4 +224,4 @@ def _mutations() -> Iterator[Mutation]:
     yield deb("python-metadata-damaged", distribution(PYTHON, "odd", ""), (python, "/usr/bin/python3.*"))
 
 
-MUTATIONS: list[Mutation] = list(_mutations())
+MUTATIONS: list[Mutation] = [*_mutations(), *_of_files()]

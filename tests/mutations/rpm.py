@@ -10,7 +10,17 @@ from typing import Any
 from diskimage_validator.checks import CHECKS
 from tests.support.mutations import Draft, Mutation
 from tests.support.openpgp import KEY, packet, subpacket, v4
-from tests.support.rpm_databases import BDB_PATH, NDB_PATH, SQLITE_PATH, TABLE, made, ndb, package, with_signature
+from tests.support.rpm_databases import (
+    BDB_PATH,
+    NDB_PATH,
+    SQLITE_PATH,
+    TABLE,
+    brings,
+    made,
+    ndb,
+    package,
+    with_signature,
+)
 from tests.support.rpm_packages import PACKAGES, VENDOR, headers, name_of
 
 RULES_RPM: dict[str, Any] = {"packages": {"origins": {"vendors": [VENDOR], "keys": [KEY.hex()]}}}
@@ -86,6 +96,25 @@ def _computed(draft: Draft) -> None:
         draft.write(SQLITE_PATH, path.read_bytes())
 
 
+def brought(draft: Draft) -> None:
+    """Install a package with a file, as it is, and one with a link, which leads elsewhere."""
+    files: dict[str, bytes | str] = {"/usr/share/agent/data": b"data", "/usr/share/agent/link": "data"}
+    listed(signed(package("agent", VENDOR=VENDOR, **brings(files))))(draft)
+    draft.write("/usr/share/agent/data", b"data")
+    draft.link("/usr/share/agent/link", "data")
+
+
+def of_files(name: str, change: Change, subject: str) -> Mutation:
+    """Return a defect of a file that a package brought, which nothing but reading it finds."""
+
+    def both(draft: Draft) -> None:
+        brought(draft)
+        change(draft)
+
+    expected = frozenset({("packages-intact", subject)})
+    return Mutation(f"rpm-{name}", "rpm", both, expected, {"packages": {"intact": {"packages": ["agent"]}}})
+
+
 def rpm(name: str, change: Change, *expected: tuple[str, str]) -> Mutation:
     return Mutation(f"rpm-{name}", "rpm", change, frozenset(expected))
 
@@ -125,6 +154,9 @@ MUTATIONS: list[Mutation] = [
         listed(signed(package("agent", VENDOR=VENDOR), OTHER_KEY)),
         (ORIGIN, f"key {OTHER_KEY.hex()}"),
     ),
+    of_files("file-changed", lambda draft: draft.write("/usr/share/agent/data", b"date"), "/usr/share/agent/data"),
+    of_files("file-removed", lambda draft: draft.remove("/usr/share/agent/data"), "/usr/share/agent/data"),
+    of_files("link-changed", lambda draft: draft.link("/usr/share/agent/link", "date"), "/usr/share/agent/link"),
     unreadable("removed", lambda draft: draft.remove(SQLITE_PATH)),
     unreadable("empty", lambda draft: _write(draft, ())),
     unreadable("with-keys-only", listed(without=PACKAGES)),

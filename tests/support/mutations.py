@@ -2,7 +2,7 @@
 
 import posixpath
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
@@ -61,6 +61,7 @@ class Remembered(Engine):
         super().__init__(base.target)
         self.base = base
         self._answers: dict[tuple[Any, ...], Any] = {}
+        self._sums: dict[tuple[str, str], str] = {}
 
     def _once(self, *question: Any) -> Any:
         if question not in self._answers:
@@ -82,6 +83,12 @@ class Remembered(Engine):
 
     def _scan(self, path: str) -> list[tuple[str, Stat]]:
         return list(self._once("_scan", path))
+
+    def _digests(self, paths: Sequence[str], algorithm: str) -> dict[str, str]:
+        new = [path for path in paths if (path, algorithm) not in self._sums]
+        found = self.base.digests(new, algorithm)
+        self._sums |= {(path, algorithm): told for path, told in found.items() if isinstance(told, str)}
+        return {path: self._sums[path, algorithm] for path in paths if (path, algorithm) in self._sums}
 
     def disk(self) -> Disk | None:
         found: Disk | None = self._once("disk")
@@ -194,6 +201,9 @@ class Draft(Engine):
     def _read(self, path: str, offset: int, size: int) -> bytes:
         content = self._content(path)
         return self.base._read(path, offset, size) if content is None else content[offset : offset + size]
+
+    def _digests(self, paths: Sequence[str], algorithm: str) -> dict[str, str]:
+        return self.base._digests([path for path in paths if path not in self._upper], algorithm)
 
     def _listdir(self, path: str) -> list[str]:
         lower = None if self._hidden(path) else self.base._lstat(path)

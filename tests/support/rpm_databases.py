@@ -4,25 +4,33 @@
 it, so it needs db_load(1) of Debian's db5.3-util.
 """
 
+import hashlib
+import posixpath
 import shutil
 import sqlite3
 import struct
 import subprocess
 import zlib
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from diskimage_validator.facts import rpm_brought, rpm_sqlite
 from diskimage_validator.facts import rpm_header as tags
-from diskimage_validator.facts import rpm_sqlite
 from diskimage_validator.facts.rpm_database import RpmDatabase, find_rpm_database, read_rpm_database
 from tests.support.memory_engine import Entry, MemoryEngine
 
-Value = str | int | bytes | Sequence[str]
+if TYPE_CHECKING:
+    Numbers = array[int]
+else:
+    Numbers = array
+Value = str | int | bytes | Sequence[str] | Numbers
 SQLITE_PATH = "/var/lib/rpm/rpmdb.sqlite"
 NDB_PATH = "/usr/lib/sysimage/rpm/Packages.db"
 BDB_PATH = "/var/lib/rpm/Packages"
@@ -32,12 +40,19 @@ TABLE = "CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT,blob BL
 
 
 def header(values: Mapping[int, Value]) -> bytes:
-    """Return a header with these tags: text, array of texts, 32-bit number or binary, by the type of the value."""
+    """Return a header with these tags, by the type of the value.
+
+    Text, array of texts, 32-bit number, binary; an ``array`` of ``B``, ``H`` or ``I`` is one of chars or numbers.
+    """
     index, data = b"", b""
     for tag, value in values.items():
         if isinstance(value, int):
             data += bytes(-len(data) % 4)
             kind, count, content = 4, 1, struct.pack(">I", value)
+        elif isinstance(value, array):
+            data += bytes(-len(data) % value.itemsize)
+            kind, count = {"B": 1, "H": 3, "I": 4}[value.typecode], len(value)
+            content = struct.pack(f">{count}{value.typecode}", *value)
         elif isinstance(value, bytes):
             kind, count, content = 7, len(value), value
         elif isinstance(value, str):
@@ -69,8 +84,29 @@ def package(name: str, version: str = "1.0-1.el9", architecture: str = "x86_64",
     values |= {tags.EPOCH: int(epoch)} if epoch else {}
     values |= {tags.ARCH: architecture} if architecture else {}
     return header(
-        values | {tags.SIGNATURES[0] if tag == "SIGNED" else getattr(tags, tag): v for tag, v in more.items()}
+        values | {tags.SIGNATURES[0] if tag == "SIGNED" else _number(tag): value for tag, value in more.items()}
     )
+
+
+def _number(tag: str) -> int:
+    found: int = getattr(tags, tag, None) or getattr(rpm_brought, tag)
+    return found
+
+
+def brings(files: Mapping[str, bytes | str], more: Mapping[str, Value] | None = None) -> dict[str, Any]:
+    """Return the tags, by their names, of a package that brings files: path to content, or to the text of a link."""
+    folders = sorted({posixpath.dirname(path) + "/" for path in files})
+    own: dict[str, Value] = {
+        "BASENAMES": [posixpath.basename(path) for path in files],
+        "FOLDERS": folders,
+        "FOLDER_OF": array("I", [folders.index(posixpath.dirname(path) + "/") for path in files]),
+        "MODES": array("H", [0o120777 if isinstance(value, str) else 0o100644 for value in files.values()]),
+        "DIGESTS": ["" if isinstance(value, str) else hashlib.sha256(value).hexdigest() for value in files.values()],
+        "LINKS": [value if isinstance(value, str) else "" for value in files.values()],
+        "ALGORITHM": 8,
+        "STATES": array("B", [0] * len(files)),
+    }
+    return {**own, **(more or {})}
 
 
 def sqlite(folder: Path, headers: Iterable[bytes], table: str = TABLE) -> bytes:

@@ -14,7 +14,7 @@ from diskimage_validator.engines.boot.firmware import has_esp
 from diskimage_validator.engines.boot.options import BootOptions
 from diskimage_validator.engines.open import BOOT, read_target
 from diskimage_validator.errors import DeclinedError, TargetError, UsageError
-from diskimage_validator.facts import FACTS, Facts
+from diskimage_validator.facts import USUAL, Facts
 from diskimage_validator.facts.base import FactError
 from diskimage_validator.facts.login import NoLoginError, read_login
 from diskimage_validator.login import Login
@@ -47,14 +47,14 @@ def inspect_booted(
 ) -> Facts:
     """Return the facts of the image at the path ``target`` and of the node that it becomes.
 
-    ``look`` is ``collect`` with all but ``engine`` and ``only`` filled in; ``only`` are the facts that are wanted, all
-    if None. Raises what ``read_target`` raises; UsageError for what is no image; TargetError if nobody can log in, or
-    if the image's file changed; EngineError if it does not boot.
+    ``look`` is ``collect`` with all but ``engine`` and ``only`` filled in; ``only`` are the facts that are wanted, the
+    usual ones if None. Raises what ``read_target`` raises; UsageError for what is no image; TargetError if nobody can
+    log in, or if the image's file changed; EngineError if it does not boot.
     """
     if "://" in target or target.startswith("dir:"):
         raise UsageError(f"{target}: the engine {BOOT} boots disk images", "leave --engine out")
     options = options or BootOptions()
-    wanted = frozenset(FACTS if only is None else only)
+    wanted = frozenset(USUAL if only is None else only)
 
     def read(rest: Engine) -> tuple[Login, bool, Facts]:
         if progress:

@@ -16,6 +16,7 @@ from diskimage_validator.engines.ssh.options import SshOptions
 from diskimage_validator.errors import DeclinedError
 from diskimage_validator.facts import NOT_COLLECTED, Facts, Unreadable, collect
 from diskimage_validator.facts.live.asking import Asked
+from diskimage_validator.facts.scene import EVERY_PACKAGE
 from diskimage_validator.judging import run_checks as run_checks  # noqa: PLC0414 - a part of this module's API
 from diskimage_validator.model import Report
 from diskimage_validator.policy import load_policy
@@ -94,21 +95,26 @@ def inspect(
 
     ``sharing`` lends the guestfs engine an appliance that several targets share, unless the engine is ``boot``.
     ``processes`` are how many may read at the same time, where the engine can: see ``facts.collect``.
-    Without a ``policy`` the fields of Facts that ``only`` names are read, or all. With one it is what its checks need,
-    besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine`` may be
-    ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
+    Without a ``policy`` the fields of Facts that ``only`` names are read, or the usual ones. With one it is what its
+    checks need, besides those that ``only`` names, and the commands that the policy asks for are looked up. ``engine``
+    may be ``both`` or ``boot``, too: see ``both.read_both`` and ``booting.inspect_booted``.
     """
     commands: Collection[str] = ()
     files: Collection[str] = ()
     asked = Asked()
+    intact: Collection[str] = EVERY_PACKAGE
     wanted = only
     if policy is not None:
         commands, files = policy.rules.commands.names, policy.rules.files.paths
         live = policy.rules.live
         asked = Asked(tuple(live.tls), (*live.egress.allowed, *live.egress.blocked), live.registry)
+        if policy.rules.packages.intact is not None:
+            intact = policy.rules.packages.intact.packages
         full = policy.for_engine(engine)
         wanted = {name for check in CHECKS.values() if check.asked(full) for name in check.needs}.union(only or ())
-    look = partial(collect, commands=commands, files=files, asked=asked, processes=processes, progress=progress)
+    look = partial(
+        collect, commands=commands, files=files, asked=asked, intact=intact, processes=processes, progress=progress
+    )
     if engine == BOOT:
         return inspect_booted(target, boot, look, image_format=image_format, only=wanted, progress=progress)
     if engine == BOTH:

@@ -10,14 +10,23 @@ Paths are absolute POSIX paths inside the target, as str; bytes that are not UTF
 import posixpath
 import stat as stat_module
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
+from diskimage_validator.engines import checksums
 from diskimage_validator.engines.description import TYPE, Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.paths import MAX_KNOWN, PATH_MAX, Paths
-from diskimage_validator.errors import EntryNotFoundError, PermissionDeniedError, ReadLimitError, TargetError
+from diskimage_validator.errors import (
+    DeclinedError,
+    EngineDiedError,
+    EntryNotFoundError,
+    PermissionDeniedError,
+    ReadLimitError,
+    TargetError,
+    ValidatorError,
+)
 from diskimage_validator.model import TargetInfo
 from diskimage_validator.process import Completed
 
@@ -67,6 +76,13 @@ class Engine(Paths):
         """
         found = ((name, self._lstat(posixpath.join(path, name))) for name in self._listdir(path))
         return [(name, entry) for name, entry in found if entry is not None]
+
+    def _digests(self, paths: Sequence[str], algorithm: str) -> dict[str, str]:  # noqa: ARG002 - for those who can
+        """Return path to digest of those regular files that the target can tell at once, or can tell itself.
+
+        For engines to whom content comes slowly. What they leave out is read by ``_read``, and fails as that does.
+        """
+        return {}
 
     def disk(self) -> Disk | None:
         """Return the target's disk, or None for a target that is no disk (a directory, a remote node)."""
@@ -155,6 +171,33 @@ class Engine(Paths):
             raise ReadLimitError(f"{path}: {entry.size} bytes, more than the {limit} that are read")
         return self._read(real, offset, min(limit, max(entry.size - offset, 0)))
 
+    def digests(self, paths: Iterable[str], algorithm: str) -> dict[str, str | ValidatorError]:
+        """Return the digest, in hex, of the regular file that each path leads to; instead of it, why it cannot be read.
+
+        ``algorithm`` is one of ``checksums.ALGORITHMS``. Ask for some thousand files at a time: nothing is told
+        meanwhile. Raises DeclinedError and EngineDiedError, as every access does, for then nothing is certain.
+        """
+        found: dict[str, str | ValidatorError] = {}
+        files: dict[str, tuple[str, int]] = {}
+        for path in paths:
+            try:
+                real = self.resolve(path)
+                entry = self._find(real)
+            except ValidatorError as error:
+                found[path] = _lasting(error)
+                continue
+            if entry is None or not entry.is_file:
+                found[path] = EntryNotFoundError(f"{path}: no regular file in the target")
+            else:
+                files[path] = real, entry.size
+        told = self._digests(list(dict.fromkeys(real for real, _ in files.values())), algorithm) if files else {}
+        for path, (real, size) in files.items():
+            try:
+                found[path] = told.get(real) or checksums.digest(self._read, real, size, algorithm)
+            except ValidatorError as error:
+                found[path] = _lasting(error)
+        return found
+
     def listdir(self, path: str) -> list[str]:
         """Return the names in the directory that ``path`` leads to, sorted.
 
@@ -201,3 +244,10 @@ class Engine(Paths):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _lasting(error: ValidatorError) -> ValidatorError:
+    """Return an error that is about one file; raise one that is about the engine."""
+    if isinstance(error, DeclinedError | EngineDiedError):
+        raise error
+    return error

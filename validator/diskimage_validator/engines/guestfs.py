@@ -5,11 +5,12 @@ the appliance, not the host's. What it gets is a throw-away overlay with an expl
 network.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from diskimage_validator.engines import overlay
 from diskimage_validator.engines.appliance import Progress
+from diskimage_validator.engines.appliance_digests import fetch_digests
 from diskimage_validator.engines.appliance_disk import Appliance, ApplianceDisk
 from diskimage_validator.engines.base import Disk, Filesystem, Partition, Stat
 from diskimage_validator.engines.disk_engine import ROOT_MARKS, DiskEngine
@@ -203,6 +204,9 @@ class GuestfsEngine(DiskEngine):
 
     def _listdir(self, path: str) -> list[str]:
         return self._files.names(path)
+
+    def _digests(self, paths: Sequence[str], algorithm: str) -> dict[str, str]:
+        return fetch_digests(self._handle, paths, algorithm)
 
     def walk(self, path: str) -> Iterator[tuple[str, Stat]]:
         """As in Engine; but all of the target is fetched at once."""

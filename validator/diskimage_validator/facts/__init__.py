@@ -42,11 +42,12 @@ from diskimage_validator.facts.live.registry import RegistryProof, read_live_reg
 from diskimage_validator.facts.live.space import LiveSpace, read_live_space
 from diskimage_validator.facts.live.units import Units, read_units
 from diskimage_validator.facts.os_release import OsRelease, read_os_release
+from diskimage_validator.facts.package_files import PackageFiles, read_package_files
 from diskimage_validator.facts.packages import Packages, read_packages
 from diskimage_validator.facts.provenance import Provenance, read_provenance
 from diskimage_validator.facts.python_packages import PythonPackages, read_python_packages
 from diskimage_validator.facts.resolv_conf import ResolvConf, read_resolv_conf
-from diskimage_validator.facts.scene import Progress, Reader, Scene
+from diskimage_validator.facts.scene import EVERY_PACKAGE, Progress, Reader, Scene
 from diskimage_validator.facts.secrets import Secrets, read_secrets
 from diskimage_validator.facts.services import Services, read_services
 from diskimage_validator.facts.ssh import Ssh, read_ssh
@@ -71,7 +72,7 @@ class Facts:
     """Everything that was read from one target. ``collected`` is UTC; ``disk`` is None for a target without one.
 
     A field that nobody asked for is Unreadable of the kind ``NotCollected``. ``agreement`` is None unless two engines
-    read the target.
+    read the target; ``package_files``, unless they were asked for: that reads every installed file.
     """
 
     version: int
@@ -117,6 +118,7 @@ class Facts:
     live_kernel: Kernel | Unreadable | None = None
     live_units: Units | Unreadable | None = None
     live_registry: RegistryProof | Unreadable | None = None
+    package_files: PackageFiles | Unreadable | None = None
 
 
 FACTS: Final[dict[str, Reader]] = {
@@ -163,8 +165,11 @@ FACTS: Final[dict[str, Reader]] = {
     "live_kernel": Reader("the running kernel", lambda scene: read_kernel(scene.engine)),
     "live_units": Reader("failed units", lambda scene: read_units(scene.engine)),
     "live_registry": Reader("the work with a registry", lambda s: read_live_registry(s.engine, s.asked.registry)),
+    "package_files": Reader("installed files", read_package_files, whole=True),
 }
 """How every field of Facts that comes from the target is read. What builds upon what is read beside comes late."""
+USUAL: Final = FACTS.keys() - {"package_files"}
+"""What is read where nobody says what is wanted: all but what costs a hundred times as much as the rest."""
 
 NOT_COLLECTED: Final = Unreadable(
     "it was not looked at when the facts were collected", "collect the facts with the same policy", "NotCollected"
@@ -177,6 +182,7 @@ def collect(
     commands: Iterable[str] = (),
     files: Iterable[str] = (),
     asked: Asked | None = None,
+    intact: Iterable[str] = EVERY_PACKAGE,
     only: Collection[str] | None = None,
     processes: int = 1,
     progress: Progress | None = None,
@@ -184,14 +190,16 @@ def collect(
     """Read facts from ``engine``.
 
     ``commands`` are looked up on PATH besides the usual ones; ``files`` are paths and patterns that are looked for;
-    ``asked`` is what a running system is to connect to. ``only`` names the fields of Facts that are wanted, all if
-    None. Of several ``processes`` the second is a copy of this one, and reads some of them. Never raises for what is in
-    the target: a fact that cannot be read becomes Unreadable, with the reason. Raises DeclinedError if the engine
-    cannot vouch for them.
+    ``asked`` is what a running system is to connect to; ``intact`` are patterns of the packages whose files are read,
+    if those are wanted. ``only`` names the fields of Facts that are wanted, USUAL if None. Of several ``processes`` the
+    second is a copy of this one, and reads some of them. Never raises for what is in the target: a fact that cannot be
+    read becomes Unreadable, with the reason. Raises DeclinedError if the engine cannot vouch for them.
     """
-    scene = Scene(engine, FACTS, commands=commands, files=files, asked=asked, progress=progress)
+    scene = Scene(engine, FACTS, commands=commands, files=files, asked=asked, intact=intact, progress=progress)
+    names = USUAL if only is None else FACTS.keys() & set(only)
+    missing = None if only is None else NOT_COLLECTED
     with engine.remembering():
-        wanted = [name for name in FACTS if only is None or name in only]
+        wanted = [name for name in FACTS if name in names]
         apart = [name for name in wanted if FACTS[name].beside]
         with Beside(scene, apart if processes > 1 else []) as beside:
             scene.await_beside(apart, beside.result)
@@ -199,7 +207,7 @@ def collect(
             for name in wanted:
                 if name not in apart:
                     scene.fact(name)
-            found: dict[str, Any] = {name: scene.fact(name) if name in wanted else NOT_COLLECTED for name in FACTS}
+            found: dict[str, Any] = {name: scene.fact(name) if name in names else missing for name in FACTS}
     engine.confirm()
     target = engine.identity()
     return Facts(

@@ -6,8 +6,8 @@ instead read it in ways of their own: Debian's librpm finds no package in SUSE's
 
 import mmap
 import posixpath
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -97,29 +97,43 @@ def read_rpm_database(engine: Engine, path: str) -> RpmDatabase:
 
     Raises FactError if it is damaged, too large, or lists no package; keys alone are no packages.
     """
-    read = _FORMATS[posixpath.basename(path)]
-    try:
-        with (
-            TemporaryFolder() as folder,
-            closing(read(engine, engine.resolve(path), folder.path)) as headers,
-        ):
-            found = _collect(headers, path)
-    except FactError as error:
-        raise FactError(f"{path}: {error.message}", error.hint or "the package database is damaged") from error
+    with read_headers(engine, path) as headers:
+        found = _collect(headers, path)
     if not found.packages:
         raise FactError(f"{path} lists no installed package", "the database is empty or damaged")
     return found
 
 
-def _collect(headers: Headers, path: str) -> RpmDatabase:
-    packages: list[RpmPackage] = []
-    keys: list[RpmKey] = []
+@contextmanager
+def read_headers(engine: Engine, path: str) -> Iterator[Iterator[Header]]:
+    """Give the headers of the database at ``path`` one after the other, as long as this lasts.
+
+    Raises FactError, with the path, for what is wrong with the database, or what is said to be wrong with a header.
+    """
+    read = _FORMATS[posixpath.basename(path)]
+    try:
+        with (
+            TemporaryFolder() as folder,
+            closing(read(engine, engine.resolve(path), folder.path)) as blobs,
+        ):
+            yield _bounded(blobs)
+    except FactError as error:
+        raise FactError(f"{path}: {error.message}", error.hint or "the package database is damaged") from error
+
+
+def _bounded(blobs: Headers) -> Iterator[Header]:
     size = 0
-    for count, blob in enumerate(headers):
+    for count, blob in enumerate(blobs):
         size += len(blob)
         if count == MAX_PACKAGES or size > MAX_DATABASE:
             raise FactError(f"more than {MAX_PACKAGES} packages, or {MAX_DATABASE} bytes of them")
-        header = Header(blob)
+        yield Header(blob)
+
+
+def _collect(headers: Iterable[Header], path: str) -> RpmDatabase:
+    packages: list[RpmPackage] = []
+    keys: list[RpmKey] = []
+    for header in headers:
         name = header.text(NAME)
         if not name:
             raise FactError("a package without a name")

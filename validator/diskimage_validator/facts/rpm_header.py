@@ -36,6 +36,8 @@ OPENPGP: Final = 278
 
 _WIDTHS: Final = {0: 0, 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 1, 9: 1}
 """Bytes of one value by type; of the texts (6, 8, 9), the least that one takes."""
+_CHAR: Final = 1
+_INT16: Final = 3
 _INT32: Final = 4
 _BINARY: Final = 7
 _TEXTS: Final = (6, 8, 9)
@@ -67,6 +69,13 @@ class Header:
 
     def texts(self, tag: int, limit: int) -> list[str]:
         """Return up to ``limit`` texts of ``tag``."""
+        return [decode(text) for text in self._texts(tag, limit)]
+
+    def paths(self, tag: int, limit: int) -> list[str]:
+        """Return up to ``limit`` texts of ``tag`` as an engine takes them: what is not UTF-8 is surrogate-escaped."""
+        return [text.decode("utf-8", "surrogateescape") for text in self._texts(tag, limit)]
+
+    def _texts(self, tag: int, limit: int) -> list[bytes]:
         if tag not in self._tags:
             return []
         kind, position, count = self._tags[tag]
@@ -77,7 +86,7 @@ class Header:
             end = self._data.find(b"\0", position, position + MAX_TEXT + 1)
             if end < 0:
                 raise FactError(f"tag {tag} of a header has no end, or more than {MAX_TEXT} bytes")
-            found.append(decode(self._data[position:end]))
+            found.append(self._data[position:end])
             position = end + 1
         return found
 
@@ -89,6 +98,24 @@ class Header:
         if kind != _INT32 or count != 1:
             raise FactError(f"tag {tag} of a header is no number but of type {kind}, {count} times")
         return int(struct.unpack_from(">I", self._data, offset)[0])
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """Return the 32-bit numbers of ``tag``, unsigned; none if it is not there."""
+        return self._values(tag, _INT32, "I")
+
+    def shorts(self, tag: int) -> tuple[int, ...]:
+        """Return the 16-bit numbers of ``tag``, unsigned; none if it is not there."""
+        return self._values(tag, _INT16, "H")
+
+    def chars(self, tag: int) -> tuple[int, ...]:
+        """Return the numbers of one byte of ``tag``, unsigned; none if it is not there."""
+        return self._values(tag, _CHAR, "B")
+
+    def _values(self, tag: int, kind: int, form: str) -> tuple[int, ...]:
+        found, offset, count = self._tags.get(tag, (kind, 0, 0))
+        if found != kind:
+            raise FactError(f"tag {tag} of a header is not of type {kind} but of type {found}")
+        return struct.unpack_from(f">{count}{form}", self._data, offset)
 
     def binary(self, tag: int) -> bytes | None:
         """Return the bytes of ``tag``; None if it is not there."""

@@ -13,6 +13,7 @@ from diskimage_validator.frozen import dataclass
 from diskimage_validator.printable import clean_path
 
 MAX_ENTRIES: Final = 1_000_000
+EVERY_PACKAGE: Final = ("*",)
 Progress = Callable[[str], None]
 
 
@@ -33,7 +34,7 @@ class Scene:
     """One target while its facts are read.
 
     ``commands`` are the names, ``files`` the paths and patterns of paths that the policy asks for; ``asked``:
-    what a running system is to connect to.
+    what a running system is to connect to; ``intact``: patterns of the packages whose files are read.
 
     A fact that needs another one asks for it with ``fact``; each is read once. Nothing here raises for what is in the
     target but ``tree``: a fact that cannot be read becomes Unreadable, with the reason. So does one of which a part was
@@ -48,12 +49,14 @@ class Scene:
         commands: Iterable[str] = (),
         files: Iterable[str] = (),
         asked: Asked | None = None,
+        intact: Iterable[str] = EVERY_PACKAGE,
         progress: Progress | None = None,
     ) -> None:
         self.engine = engine
         self.commands = frozenset(commands)
         self.asked = asked or Asked()
         self.files = frozenset(files)
+        self.intact = tuple(intact)
         self._readers = readers
         self._progress = progress
         self._found: dict[str, Any] = {}
@@ -65,7 +68,7 @@ class Scene:
         """Return the fact that is called ``name`` in Facts, or Unreadable."""
         if self._beside is not None and name in self._apart:
             beside, self._beside = self._beside, None
-            self._say("reading the rest")
+            self.say("reading the rest")
             self._found.update(beside())
         if name not in self._found:
             self._found[name] = self._attempt(self._readers[name])
@@ -112,7 +115,7 @@ class Scene:
         Paths are those of the engine: pass them through ``clean_path`` before they become part of a fact. Raises
         FactError if there are too many.
         """
-        self._say("reading the file tree")
+        self.say("reading the file tree")
         found = tuple(islice(self.engine.walk("/"), MAX_ENTRIES + 1))
         if len(found) > MAX_ENTRIES:
             raise FactError(f"more than {MAX_ENTRIES} files and folders")
@@ -123,12 +126,13 @@ class Scene:
         prefix = folder.rstrip("/") + "/"
         return ((path, entry) for path, entry in self.tree if path.startswith(prefix))
 
-    def _say(self, step: str) -> None:
+    def say(self, step: str) -> None:
+        """Tell whoever waits what is being done."""
         if self._progress:
             self._progress(step)
 
     def _attempt(self, reader: Reader) -> Any:
-        self._say(f"reading {reader.title}")
+        self.say(f"reading {reader.title}")
         denied, missing = len(self.engine.denied), len(self._denied)
         found = self._read(reader)
         if errors := self.engine.denied[denied:]:

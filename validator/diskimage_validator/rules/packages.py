@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from diskimage_validator.relations import Relation, parse_relation
-from diskimage_validator.rules.base import CommandsField, Model, NonEmpty, RelationField, section
+from diskimage_validator.rules.base import CommandsField, GlobField, Model, NonEmpty, RelationField, section
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -88,6 +88,21 @@ class StateRules(Model):
     """Whether packages that were removed may have left their configuration."""
 
 
+class IntactRules(Model):
+    """That installed files are what the packages brought."""
+
+    packages: Annotated[list[NonEmpty], Field(min_length=1)] = ["*"]
+    """Patterns of the packages whose files are read."""
+    changed: list[GlobField] = []
+    """Files that may differ from what the package brought, or be gone, as patterns of paths."""
+    missing: list[GlobField] = []
+    """Files that may be gone, as patterns of paths."""
+    configuration: bool = False
+    """Whether configuration files must be as the packages brought them, too."""
+    unlisted: list[NonEmpty] = []
+    """Patterns of packages that may have files without digests."""
+
+
 class OriginRules(Model):
     """Where packages may come from. A list that is left out is not looked at."""
 
@@ -123,6 +138,7 @@ class PackageRules(Model):
     required: list[RelationField] = []
     forbidden: list[ForbiddenField] = []
     states: StateRules | None = None
+    intact: IntactRules | None = None
     foreign_architectures: list[NonEmpty] | None = None
     """Architectures that packages may have besides the image's own; left out, not looked at."""
     origins: OriginRules = section(OriginRules)

@@ -22,6 +22,7 @@ from diskimage_validator.engines.ssh.mounts import MOUNTINFO, kernel_mounts
 from diskimage_validator.engines.ssh.options import Destination, SshOptions
 from diskimage_validator.engines.ssh.rights import Rights
 from diskimage_validator.engines.ssh.sftp import scan
+from diskimage_validator.engines.ssh.sums import Sums
 from diskimage_validator.engines.ssh.tree import FIND_TIMEOUT, MAX_OUTPUT, Tree, find_command, parse_find
 from diskimage_validator.errors import EngineError, PermissionDeniedError
 from diskimage_validator.model import TargetInfo
@@ -54,6 +55,7 @@ class SshEngine(Engine):
         self._asked = 0
         self._tree: Tree | None = None
         self._around = Around()
+        self._sums = Sums()
         self._opened: tuple[str, SFTPFile, int] | None = None
         """The file that was read last, and its size: headers and tables of one file are read one after the other."""
         self._no_tree = False
@@ -146,6 +148,13 @@ class SshEngine(Engine):
         if not entry.is_file:
             raise EngineError(f"{path}: no longer a regular file")
         return file, entry.size
+
+    def _digests(self, paths: Sequence[str], algorithm: str) -> dict[str, str]:
+        found = self._sums.of(paths, algorithm, self._rights.best_shell)
+        rest = [path for path in paths if path not in found]
+        if found and rest and self._elevate():
+            found |= self._sums.of(rest, algorithm, self._rights.best_shell)
+        return found
 
     def _listdir(self, path: str) -> list[str]:
         return [name for name, _ in self._scan(path)]
