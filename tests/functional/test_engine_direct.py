@@ -15,7 +15,8 @@ from diskimage_validator.comparison.trees import Snapshot, compare, snapshot
 from diskimage_validator.engines.appliance import launch
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.guestfs import GuestfsEngine
-from diskimage_validator.facts import Facts, collect, dump
+from diskimage_validator.facts import FACTS, Facts, collect, dump
+from diskimage_validator.facts.beside import Beside
 from diskimage_validator.runner import inspect
 from tests.functional.conftest import BuiltImage, RunValidator
 from tests.support import disk_layouts, disks, images
@@ -88,6 +89,26 @@ def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValid
     assert guestfs.report["engine"] == "guestfs"
     assert direct.report["results"] == guestfs.report["results"]
     assert run_validator(node_image.path).report["engine"] == "direct"  # it is what auto takes
+
+
+def test_two_processes_read_the_real_image_as_one_does(
+    node_image: BuiltImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[str]] = []
+    result = Beside.result
+
+    def spy(self: Beside) -> dict[str, object]:
+        found = result(self)
+        seen.append(set(found))
+        return found
+
+    monkeypatch.setattr(Beside, "result", spy)
+    told_by = []
+    for processes in (1, 2):
+        with open_target(str(node_image.path), engine="direct") as engine:
+            told_by.append(told(collect(engine, processes=processes)))
+    assert told_by[0] == told_by[1]
+    assert seen == [set(), {name for name, reader in FACTS.items() if reader.beside}]
 
 
 BARE = """\
