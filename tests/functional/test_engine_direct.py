@@ -91,9 +91,7 @@ def test_the_verdict_is_the_same(node_image: BuiltImage, run_validator: RunValid
     assert run_validator(node_image.path).report["engine"] == "direct"  # it is what auto takes
 
 
-def test_two_processes_read_the_real_image_as_one_does(
-    node_image: BuiltImage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_processes_read_the_real_image_as_one_does(node_image: BuiltImage, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[str]] = []
     result = Beside.result
 
