@@ -13,7 +13,7 @@ import pytest
 
 from diskimage_validator.engines.open import open_target
 from diskimage_validator.errors import DeclinedError
-from diskimage_validator.facts import FACTS, Facts, beside, collect
+from diskimage_validator.facts import FACTS, Facts, Unreadable, beside, collect
 from diskimage_validator.facts.scene import Reader, Scene
 from tests.support import disk_layouts, disks
 from tests.support.memory_engine import Entry, MemoryEngine
@@ -74,6 +74,14 @@ def test_two_processes_read_what_one_reads(image: Path, results: list[list[str]]
     assert read(image, 2) == read(image, 1)
     assert results == [APART, []]
     assert no_children()
+
+
+def test_where_no_list_is_wanted_one_process_will_do(image: Path, results: list[list[str]]) -> None:
+    with open_target(str(image), engine="direct") as engine:
+        facts = collect(engine, only=("packages", "services"), processes=2)
+        assert engine.reserve_fork(), "it was not used"
+    assert not isinstance(facts.packages, Unreadable)
+    assert results == [[]]
 
 
 def test_an_engine_that_cannot_share_reads_all_itself(tree: dict[str, Entry], results: list[list[str]]) -> None:

@@ -201,7 +201,8 @@ def collect(
     with engine.remembering():
         wanted = [name for name in FACTS if name in names]
         apart = [name for name in wanted if FACTS[name].beside]
-        with Beside(scene, apart if processes > 1 else []) as beside:
+        shared = processes > 1 and any(FACTS[name].whole for name in wanted)  # else there is nothing to do meanwhile
+        with Beside(scene, apart if shared else []) as beside:
             scene.await_beside(apart, beside.result)
             scene.prepare(wanted)
             for name in wanted:

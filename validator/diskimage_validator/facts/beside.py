@@ -50,5 +50,5 @@ class Beside(AbstractContextManager["Beside"]):
 def _read(scene: Scene, names: Collection[str]) -> bytes:
     """Return the facts as they are sent, nothing if there is more to be told than they are. For the second process."""
     scene.engine.enter_fork()
-    facts = scene.apart(names)
+    facts = scene.read_apart(names)
     return b"" if facts is None else pickle.dumps(facts, pickle.HIGHEST_PROTOCOL)

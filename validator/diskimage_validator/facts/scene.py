@@ -90,7 +90,7 @@ class Scene:
             except ValidatorError:
                 return  # the facts that need the tree will say so
 
-    def apart(self, names: Iterable[str]) -> dict[str, Any] | None:
+    def read_apart(self, names: Iterable[str]) -> dict[str, Any] | None:
         """Return these facts; None if anything was met on the way that is told elsewhere: notes, missing rights."""
         self._progress = self._beside = None
         told = len(self.engine.notes), len(self.engine.denied)
