@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from diskimage_validator.engines import appliance, kvm
+from diskimage_validator.engines import appliance, appliance_shell, kvm
 from diskimage_validator.engines import open as opening
 from diskimage_validator.engines.base import Engine, Stat
 from diskimage_validator.engines.guestfs import GuestfsEngine
@@ -199,6 +200,13 @@ def test_a_folder_that_its_parent_calls_a_file_hides_nothing(tmp_path: Path) -> 
     image.write_bytes(content)
     with open_target(str(image), engine="guestfs") as engine:
         assert "/opt/hidden-folder/backdoor" in dict(engine.walk("/"))
+
+
+def test_the_appliance_knows_the_time_without_a_driver_for_the_clock(engine: Engine) -> None:
+    assert isinstance(engine, GuestfsEngine)
+    said = appliance_shell.run(engine._handle, "date +%s")
+    assert said is not None
+    assert abs(int(said) - time.time()) < 5
 
 
 def test_a_disk_without_an_operating_system_is_refused(tmp_path: Path) -> None:

@@ -29,12 +29,16 @@ COMPUTING: Final = 120.0
 """Seconds of processor time after which a start turns in circles. It takes ten without KVM."""
 QEMU: Final = "qemu"
 """What the names of QEMU's programs have in common."""
-KERNEL: Final = "init_on_alloc=0 norandmaps"
-"""What the appliance's kernel is told under TCG (kernel-parameters.txt); each is worth a tenth of the time there. Else
-it fills every page that it hands out with zeros, for the sake of secrets in old ones, and here are none. And it gives
-every process other addresses, so that QEMU translates the same libraries anew for each. That would protect one process
-from what another reads; here all of them read the same disk, as root, and it is the machine around them that keeps it
-in."""
+KERNEL: Final = "init_on_alloc=0 norandmaps initcall_blacklist=cmos_init module_blacklist=ata_piix"
+"""What the appliance's kernel is told under TCG (kernel-parameters.txt). The first two are worth a tenth of the time
+there each. Else it fills every page that it hands out with zeros, for the sake of secrets in old ones, and here are
+none. And it gives every process other addresses, so that QEMU translates the same libraries anew for each. That would
+protect one process from what another reads; here all of them read the same disk, as root, and it is the machine
+around them that keeps it in.
+
+The others spare it two waits, a seventh of a start. udev has hwclock(8) set the time by every real-time clock, for
+which that waits until a second begins, though the kernel has read the time itself, without the driver. And the driver
+of an IDE controller, to which libguestfs connects nothing, gives disks a tenth of a second to answer."""
 
 KVM_LABEL: Final = "KVM"
 FORCE_TCG: Final = "force_tcg"
@@ -46,7 +50,8 @@ Progress = Callable[[str], None]
 class Attempt:
     """``settings`` of the back end, seconds, and what it is called.
 
-    ``listens``: a program of ours stands in for QEMU, to hear it; ``unpacks``: which unpacks the kernel, too.
+    ``listens``: a program of ours stands in for QEMU, to hear it, and the kernel is told KERNEL; ``unpacks``: the
+    program unpacks the kernel, too.
     """
 
     settings: Sequence[str]
@@ -118,8 +123,8 @@ def _launch_once(add_drives: Callable[[Any], None], attempt: Attempt) -> Any:
         # The direct back end needs no libvirt daemon, which would also want its own rights to the image.
         handle.set_backend("direct")
         handle.set_backend_settings(list(attempt.settings))
-        if FORCE_TCG in attempt.settings:
-            handle.set_append(" ".join(filter(None, [handle.get_append(), KERNEL])))
+        if FORCE_TCG in attempt.settings and attempt.listens:
+            handle.set_append(" ".join(filter(None, [KERNEL, handle.get_append()])))  # the user's are the last word
         add_drives(handle)
         with ExitStack() as temporary:
             folder = temporary.enter_context(TemporaryFolder()).path

@@ -14,6 +14,7 @@ from typing import Any, Final
 from diskimage_validator.engines import appliance_shell
 from diskimage_validator.engines.base import Stat
 from diskimage_validator.engines.listing import SYSROOT, Listing, fetch_listing
+from diskimage_validator.engines.read_ahead import read_ahead
 from diskimage_validator.errors import EngineError
 
 SECTION: Final = 1024 * 1024
@@ -43,6 +44,7 @@ class GuestfsFiles:
         """Have all entries at hand, and return whether they are: not of a tree that is damaged, or very large."""
         if not self._is_listed:
             self._is_listed = True
+            read_ahead(self._handle)
             self._listing = fetch_listing(self._handle)
         return self._listing is not None
 
