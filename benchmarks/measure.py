@@ -1,8 +1,9 @@
 """The harness: commands take turns, so that a noisy machine is noisy for all of them; ratios are made round by round.
 
 A command is measured whole: wall time from its start to its end, CPU time of itself and all its children (wait4(2)),
-and memory as the largest sum of the resident sets of its processes, looked at fifty times a second. Pages that
-processes share count for each of them, so the sum is rather too large.
+and memory as the largest sum of the proportional set sizes of its processes (Pss in proc_pid_smaps(5)), looked at fifty
+times a second: a page that some of them share counts once. Who looks takes time from what is looked at, so that is done
+while it warms up, unless memory is the question.
 """
 
 import os
@@ -14,14 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PAUSE = 0.02
 TIMEOUT = 1800.0
 GRACE = 10.0
 """Seconds that what is measured has to end itself and what it started, once it is asked to."""
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,26 @@ class Measured:
         return statistics.median(map(value, self.samples))
 
 
-def measure(cases: Sequence[Case], rounds: int, say: Callable[[str], None]) -> list[Measured]:
-    """Run all cases in turns, once to warm up and then ``rounds`` times."""
+def measure(cases: Sequence[Case], rounds: int, say: Callable[[str], None], *, memory: bool = False) -> list[Measured]:
+    """Run all cases in turns, once to warm up and then ``rounds`` times.
+
+    ``memory`` is measured in every round, instead of the time; else it is that of the run that warmed up.
+    """
     measured = [Measured(case, failed=case.missing) for case in cases]
+    warm: dict[int, int] = {}
     for number in range(rounds + 1):
-        for one in measured:
+        for place, one in enumerate(measured):
             if one.failed:
                 continue
             try:
-                sample = run_once(one.case)
+                sample = run_once(one.case, memory=memory or not number)
             except RuntimeError as error:
                 one.failed = str(error)
                 continue
             if number:
-                one.samples.append(sample)
+                one.samples.append(sample if memory else replace(sample, memory=warm[place]))
+            else:
+                warm[place] = sample.memory
             say(f"round {number} of {rounds}: {one.case.name}: {sample.wall:.2f} s")
     return measured
 
@@ -83,8 +89,11 @@ def ratios(one: Measured, other: Measured) -> list[float]:
     return [a.wall / b.wall for a, b in zip(one.samples, other.samples, strict=False)]
 
 
-def run_once(case: Case) -> Sample:
-    """Run a command to its end. Raises RuntimeError if it fails, with the last line that it wrote on standard error."""
+def run_once(case: Case, *, memory: bool = True) -> Sample:
+    """Run a command to its end, and measure its ``memory``, too; else that is 0.
+
+    Raises RuntimeError if it fails, with the last line that it wrote on standard error.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     begin = time.monotonic()
     process = subprocess.Popen(
@@ -96,10 +105,12 @@ def run_once(case: Case) -> Sample:
         process_group=0,
     )
     peak = [0]
-    watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak, ended), daemon=True)
     reaper = threading.Timer(TIMEOUT, _end, [process])
     try:
-        watcher.start()
+        if memory:
+            watcher.start()
         reaper.start()
         said = process.stderr.read() if process.stderr else b""
         _, status, usage = os.wait4(process.pid, 0)
@@ -108,12 +119,14 @@ def run_once(case: Case) -> Sample:
         process.wait()
         raise
     finally:
+        ended.set()
         reaper.cancel()
         if process.stderr:
             process.stderr.close()
     wall = time.monotonic() - begin
     process.returncode = os.waitstatus_to_exitcode(status)
-    watcher.join()
+    if memory:
+        watcher.join()
     if process.returncode not in case.good:
         lines = said.decode(errors="replace").strip().splitlines()
         raise RuntimeError(f"exit status {process.returncode}: {lines[-1] if lines else 'said nothing'}")
@@ -142,10 +155,10 @@ def _await(pid: int) -> None:
             os.close(descriptor)
 
 
-def _watch(pid: int, peak: list[int]) -> None:
-    while (total := sum(map(_resident, _family(pid)))) > 0:
-        peak[0] = max(peak[0], total)
-        time.sleep(PAUSE)
+def _watch(pid: int, peak: list[int], ended: threading.Event) -> None:
+    while not ended.is_set():
+        peak[0] = max(peak[0], sum(map(_share, _family(pid))))
+        ended.wait(PAUSE)
 
 
 def _family(pid: int) -> Iterator[int]:
@@ -159,8 +172,10 @@ def _family(pid: int) -> Iterator[int]:
         yield from _family(int(child))
 
 
-def _resident(pid: int) -> int:
+def _share(pid: int) -> int:
+    """Return the bytes of memory that a process has, and its part of those that it shares."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-    except (OSError, IndexError, ValueError):
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it ended, or is somebody else's
         return 0
+    return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))

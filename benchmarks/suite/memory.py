@@ -11,5 +11,5 @@ GOAL = 150.0
 
 def run(setup: Setup) -> list[Comparison]:
     """Measure it."""
-    measured = measure([setup.ours("direct")], setup.rounds, say)
+    measured = measure([setup.ours("direct")], setup.rounds, say, memory=True)
     return [Comparison("memory", "memory of the direct engine, all processes", measured, kind="memory", goal=GOAL)]

@@ -40,6 +40,21 @@ def test_memory_is_that_of_all_processes_together() -> None:
     hold = f"import time; data = b'x' * {100 * MIB}; time.sleep(0.5)"
     both = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}; p.wait()"
     assert run_once(python(both)).memory > 200 * MIB
+    assert run_once(python("pass"), memory=False).memory == 0
+
+
+def test_memory_that_processes_share_counts_once() -> None:
+    fork = f"import os, time; data = b'x' * {100 * MIB}; child = os.fork(); time.sleep(0.5); child and os.wait()"
+    assert 100 * MIB < run_once(python(fork)).memory < 150 * MIB
+
+
+def test_memory_is_looked_at_while_it_warms_up_unless_it_is_the_question() -> None:
+    hold = python(f"import time; data = b'x' * {50 * MIB}; time.sleep(0.3)")
+    (timed,) = measure([hold], 2, lambda _: None)
+    assert len({sample.memory for sample in timed.samples}) == 1
+    assert timed.samples[0].memory > 50 * MIB
+    (asked,) = measure([hold], 1, lambda _: None, memory=True)
+    assert asked.samples[0].memory > 50 * MIB
 
 
 def test_what_fails_or_is_missing_is_told_and_the_others_go_on() -> None:
