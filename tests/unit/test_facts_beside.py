@@ -17,6 +17,7 @@ from diskimage_validator.facts import FACTS, Facts, Unreadable, beside, collect
 from diskimage_validator.facts.scene import Reader, Scene
 from tests.support import disk_layouts, disks
 from tests.support.memory_engine import Entry, MemoryEngine
+from tests.support.waiting import no_children
 
 APART = [name for name, reader in FACTS.items() if reader.beside]
 
@@ -60,14 +61,6 @@ def in_the_second(monkeypatch: pytest.MonkeyPatch, fault: Callable[[Scene], obje
         return reader.read(scene)
 
     monkeypatch.setitem(FACTS, "packages", Reader(reader.title, fail, beside=True))
-
-
-def no_children() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return True
-    return False
 
 
 def test_two_processes_read_what_one_reads(image: Path, results: list[list[str]]) -> None:

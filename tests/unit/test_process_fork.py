@@ -9,14 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from diskimage_validator.process.fork import Fork
-
-
-def no_children() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return True
-    return False
+from tests.support.waiting import no_children
 
 
 def test_it_computes_from_what_is_here_and_changes_nothing_of_it() -> None:
