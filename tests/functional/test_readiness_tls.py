@@ -48,7 +48,7 @@ class Lab:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("tls")
-    now = datetime.datetime.now(datetime.UTC)
+    now = TODAY  # what the tests expect of them is of that day, also if it ends meanwhile
     root = make_ca("Readiness root", key=None)
     issuer = make_ca("Readiness issuer", issuer=root)
     (folder / "root.pem").write_bytes(root.cert_pem)

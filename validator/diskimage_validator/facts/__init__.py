@@ -197,7 +197,6 @@ def collect(
     """
     scene = Scene(engine, FACTS, commands=commands, files=files, asked=asked, intact=intact, progress=progress)
     names = USUAL if only is None else FACTS.keys() & set(only)
-    missing = None if only is None else NOT_COLLECTED
     with engine.remembering():
         wanted = [name for name in FACTS if name in names]
         apart = [name for name in wanted if FACTS[name].beside]
@@ -208,7 +207,7 @@ def collect(
             for name in wanted:
                 if name not in apart:
                     scene.fact(name)
-            found: dict[str, Any] = {name: scene.fact(name) if name in names else missing for name in FACTS}
+            found: dict[str, Any] = {name: scene.fact(name) if name in names else _missing(name) for name in FACTS}
     engine.confirm()
     target = engine.identity()
     return Facts(
@@ -219,6 +218,11 @@ def collect(
         collected=datetime.now(UTC),
         **found,
     )
+
+
+def _missing(name: str) -> Unreadable | None:
+    """Return what a fact is that nobody asked for."""
+    return NOT_COLLECTED if name in USUAL else None
 
 
 @cache
